@@ -1,0 +1,2 @@
+Console.Error.WriteLine("usage: j1 COMMAND");
+return 2;
