@@ -44,7 +44,8 @@ public interface ITrainableEngine : IEngine
 {
     /// <summary>
     /// Forward, one callback a sequence, backward; gradients add up until <see cref="Step"/>. Micro-batches, recomputation and prefix
-    /// sharing are the engine's choice: the callback sees the scores that <see cref="IEngine.Score"/> would return, once for each sequence, in any order.
+    /// sharing are the engine's choice: the callback sees the scores that <see cref="IEngine.Score"/> would return, once for each sequence, in any order,
+    /// one call at a time. An exception thrown by it ends the call; gradients accumulated since the last step are then discarded.
     /// </summary>
     void Accumulate(IReadOnlyList<TokenSequence> batch, float temperature, SequenceLoss loss, CancellationToken cancellationToken = default);
 

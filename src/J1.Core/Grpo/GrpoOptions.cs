@@ -48,7 +48,7 @@ public sealed record GrpoOptions
     /// <summary>Whether both orders of a pair share one baseline, so that a group is 2 × <see cref="GroupSize"/> samples. Default false.</summary>
     public bool ShareBaselineOverOrders { get; init; }
 
-    /// <summary>Whether completions cut off by the length limit are left out of the loss. Default false.</summary>
+    /// <summary>Whether completions cut off by the length limit are left out of the loss. Not for an instant judge, whose one letter is always at the limit. Default false.</summary>
     public bool MaskTruncated { get; init; }
 
     /// <summary>Optimizer steps taken on the same rollouts. Default 1 (on-policy).</summary>
