@@ -7,7 +7,7 @@ namespace J1.Engines.Managed.Tokenizers;
 
 /// <summary>
 /// Byte-pair encoding as the published models have it: byte-level (GPT-2, SmolLM, Llama 3, Qwen2 and 3) or over characters with a byte
-/// fallback (Llama 2). Read by <see cref="TokenizerReader"/>, trained by <c>BpeTrainer</c>. Safe to use from several threads.
+/// fallback (Llama 2). Read by <see cref="TokenizerReader"/>, trained by <see cref="BpeTrainer"/>. Safe to use from several threads.
 /// </summary>
 public sealed class BpeTokenizer : ITokenizer
 {
@@ -223,7 +223,7 @@ public sealed class BpeTokenizer : ITokenizer
         var written = new StringBuilder(piece.Length);
         foreach (var value in Utf8(piece))
             written.Append(ByteAlphabet.CharacterOf(value));
-        return Find(written.ToString());
+        return Find(written.ToString()) is { } id && !_isControl[id] ? id : null;
     }
 
     /// <summary>Bytes without a token of their own are left out, as they are by Hugging Face: vocabularies lack only bytes that no text has.</summary>

@@ -19,6 +19,9 @@ public abstract partial class ChatFormat
     /// <summary>The control token that ends a turn, if the format has one.</summary>
     public virtual string? EndOfTurn => null;
 
+    /// <summary>The format as a Jinja template, for files that other programs read.</summary>
+    public abstract string Template { get; }
+
     /// <summary>Whether the tokenizer's own beginning of text goes before a conversation; false where the format writes it itself or has none.</summary>
     internal virtual bool TakesTokenizerPrefix => false;
 
@@ -48,11 +51,13 @@ public abstract partial class ChatFormat
             ChatFormat[] known = [ChatMl(), Llama3()];
             return known.FirstOrDefault(format => format.ControlTokens.All(isToken)) ?? Plain;
         }
+        if (template == Plain.Template)
+            return Plain;
         if (template.Contains("<|im_start|>", StringComparison.Ordinal) && template.Contains("<|im_end|>", StringComparison.Ordinal))
         {
             var system = DefaultSystem().Match(template);
             var dropsThoughts = template.Contains("split('</think>')", StringComparison.Ordinal);
-            return ChatMl(system.Success ? Unescape(system.Groups[1].Value) : null, dropsThoughts);
+            return ChatMl(system.Success ? Unescape(system.Groups["text"].Value) : null, dropsThoughts);
         }
         if (template.Contains("<|start_header_id|>", StringComparison.Ordinal) && template.Contains("<|eot_id|>", StringComparison.Ordinal))
             return Llama3(template.Contains("Cutting Knowledge Date", StringComparison.Ordinal) ? Llama3Format.DatedPreamble : null);
@@ -85,19 +90,33 @@ public abstract partial class ChatFormat
 
     private protected static ChatPiece Words(string text) => new(text, IsControl: false);
 
-    [GeneratedRegex(@"<\|im_start\|>system(?:\\n|\n)((?:[^'""\\{}]|\\.)+?)<\|im_end\|>")]
+    // a system turn whose text is literal: inside one pair of quotes, or between tags
+    [GeneratedRegex(@"(?<quote>['""])<\|im_start\|>system(?:\\n|\n)(?<text>(?:(?!\k<quote>)[^\\]|\\.)+?)<\|im_end\|>|\}<\|im_start\|>system\n(?<text>[^{}]+?)<\|im_end\|>")]
     private static partial Regex DefaultSystem();
 
-    private static string Unescape(string literal) => literal
-        .Replace("\\n", "\n", StringComparison.Ordinal)
-        .Replace("\\'", "'", StringComparison.Ordinal)
-        .Replace("\\\"", "\"", StringComparison.Ordinal);
+    private static string Unescape(string literal) => Escapes().Replace(literal, escape => escape.Value[1] == 'n' ? "\n" : escape.Value[1..]);
+
+    private static string Escape(string text) => text
+        .Replace("\\", "\\\\", StringComparison.Ordinal)
+        .Replace("'", "\\'", StringComparison.Ordinal)
+        .Replace("\n", "\\n", StringComparison.Ordinal);
+
+    [GeneratedRegex(@"\\(n|.)")]
+    private static partial Regex Escapes();
 
     private sealed class ChatMlFormat(string? defaultSystem, bool dropsEarlierThoughts) : ChatFormat("ChatML", Start, End)
     {
         private const string Start = "<|im_start|>", End = "<|im_end|>", ThoughtEnd = "</think>";
 
         public override string EndOfTurn => End;
+
+        public override string Template =>
+            "{% for message in messages %}" +
+            (defaultSystem is null ? "" : "{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\\n" + Escape(defaultSystem) + "<|im_end|>\\n' }}{% endif %}") +
+            "{% set content = message['content'] %}" +
+            (dropsEarlierThoughts ? "{% if message['role'] == 'assistant' and '</think>' in content %}{% set content = content.split('</think>')[-1].lstrip('\\n') %}{% endif %}" : "") +
+            "{{ '<|im_start|>' + message['role'] + '\\n' + content + '<|im_end|>\\n' }}{% endfor %}" +
+            "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
         private protected override void Write(IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt, List<ChatPiece> pieces)
         {
@@ -127,6 +146,14 @@ public abstract partial class ChatFormat
         public const string DatedPreamble = "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n";
 
         public override string EndOfTurn => End;
+
+        public override string Template =>
+            "{{ '<|begin_of_text|>' }}" +
+            (systemPreamble is null ? "{% set turns = messages %}" :
+                "{% if messages and messages[0]['role'] == 'system' %}{% set own = messages[0]['content'] | trim %}{% set turns = messages[1:] %}{% else %}{% set own = '' %}{% set turns = messages %}{% endif %}" +
+                "{{ '<|start_header_id|>system<|end_header_id|>\\n\\n" + Escape(systemPreamble) + "' + own + '<|eot_id|>' }}") +
+            "{% for message in turns %}{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' + message['content'] | trim + '<|eot_id|>' }}{% endfor %}" +
+            "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}";
 
         private protected override void Write(IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt, List<ChatPiece> pieces)
         {
@@ -170,6 +197,10 @@ public abstract partial class ChatFormat
     {
         internal override bool TakesTokenizerPrefix => true;
 
+        public override string Template =>
+            "{% for message in messages %}{% if message['role'] == 'user' %}{{ 'User:\\n' }}{% elif message['role'] == 'assistant' %}{{ 'Assistant:\\n' }}{% endif %}" +
+            "{{ message['content'] + '\\n\\n' }}{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:\\n' }}{% endif %}";
+
         private protected override void Write(IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt, List<ChatPiece> pieces)
         {
             foreach (var message in messages)
@@ -184,6 +215,8 @@ public abstract partial class ChatFormat
 
     private sealed class UnknownFormat(string template) : ChatFormat("unknown")
     {
+        public override string Template => template;
+
         private protected override void Write(IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt, List<ChatPiece> pieces)
         {
             var marks = Mark().Matches(template).Select(match => match.Value).Distinct().Take(12);

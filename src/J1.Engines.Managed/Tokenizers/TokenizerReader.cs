@@ -43,7 +43,8 @@ public static partial class TokenizerReader
     /// <summary>Settles the chat format and what follows from it: its control tokens are control tokens, and the end of a turn ends a completion.</summary>
     private static BpeTokenizer Finish(TokenizerDescription description, Dictionary<string, int> ids, ChatFormat? chat)
     {
-        chat ??= ChatFormat.Detect(description.ChatTemplate, ids.ContainsKey);
+        var template = chat is null ? description.ChatTemplate : chat.Template;
+        chat ??= ChatFormat.Detect(template, ids.ContainsKey);
         var ends = new List<int>(description.EndTokens);
         if (chat.EndOfTurn is { } name && ids.TryGetValue(name, out var endOfTurn))
             ends.Add(endOfTurn);
@@ -58,6 +59,7 @@ public static partial class TokenizerReader
         return new BpeTokenizer(description with
         {
             Chat = chat,
+            ChatTemplate = template,
             EndTokens = [.. ends.Distinct()],
             Added = [.. added.Values.OrderBy(token => token.Id)],
         });
