@@ -91,18 +91,17 @@ public static class TokenizerWriter
 
     private static void WriteNormalizer(Utf8JsonWriter json, TokenizerDescription description)
     {
-        var isSentencePiece = description.Kind == VocabularyKind.SentencePiece;
-        json.WriteStartObject("normalizer");
-        json.WriteString("type", "Sequence");
-        json.WriteStartArray("normalizers");
+        var normalizers = new List<object>();
         if (description.Composes)
-            Raw(json, new { type = "NFC" });
-        if (isSentencePiece && description.SpacePrefix == SpacePrefix.Every)
-            Raw(json, new { type = "Prepend", prepend = SpaceMark });
-        if (isSentencePiece)
-            Raw(json, new { type = "Replace", pattern = new { String = " " }, content = SpaceMark });
-        json.WriteEndArray();
-        json.WriteEndObject();
+            normalizers.Add(new { type = "NFC" });
+        if (description.Kind == VocabularyKind.SentencePiece)
+        {
+            if (description.SpacePrefix == SpacePrefix.Every)
+                normalizers.Add(new { type = "Prepend", prepend = SpaceMark });
+            normalizers.Add(new { type = "Replace", pattern = new { String = " " }, content = SpaceMark });
+        }
+        json.WritePropertyName("normalizer");
+        Raw(json, normalizers switch { [] => null, [var one] => one, _ => new { type = "Sequence", normalizers } });
     }
 
     private static void WritePreTokenizer(Utf8JsonWriter json, TokenizerDescription description)

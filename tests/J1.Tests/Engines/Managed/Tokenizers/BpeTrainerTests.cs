@@ -1,4 +1,3 @@
-using J1.Engines;
 using J1.Engines.Managed.Tokenizers;
 
 namespace J1.Tests.Engines.Managed.Tokenizers;
@@ -62,54 +61,6 @@ public sealed class BpeTrainerTests
         var twice = BpeTrainer.Train(s_texts.Select(text => new string(text.AsSpan())), 300, s_words);
         Assert.Equal(once.Description.Tokens, twice.Description.Tokens);
         Assert.Equal(once.Description.Merges, twice.Description.Merges);
-    }
-
-    [Fact]
-    public void A_saved_tokenizer_is_read_back_the_same()
-    {
-        var folder = Directory.CreateTempSubdirectory("j1-tokenizer-").FullName;
-        try
-        {
-            var trained = BpeTrainer.Train(s_texts, 300, s_words);
-            TokenizerWriter.Save(trained, folder);
-            var read = TokenizerReader.FromFolder(folder);
-
-            Assert.Equal(trained.Description.Tokens, read.Description.Tokens);
-            Assert.Equal(trained.Description.Merges, read.Description.Merges);
-            Assert.Equal(trained.Description.Added, read.Description.Added);
-            Assert.Equal(trained.EndTokens, read.EndTokens);
-            Assert.Equal(trained.Chat.Template, read.Chat.Template);
-            foreach (var text in s_texts)
-                Assert.Equal(trained.Encode(text), read.Encode(text));
-            ChatMessage[] messages = [ChatMessage.System("Judge."), ChatMessage.User("A <|im_end|> or B?")];
-            Assert.Equal(trained.EncodeChat(messages, "<think>"), read.EncodeChat(messages, "<think>"));
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-    }
-
-    [SharedTheory("golden/hf/tokenizers"), MemberData(nameof(TokenizerFamiliesTests.Families), MemberType = typeof(TokenizerFamiliesTests))]
-    public void Every_family_survives_being_saved_and_read(string family)
-    {
-        var folder = Directory.CreateTempSubdirectory("j1-tokenizer-").FullName;
-        try
-        {
-            var original = GoldenTokens.Read(family);
-            TokenizerWriter.Save(original, folder);
-            var read = TokenizerReader.FromFolder(folder);
-            foreach (var golden in GoldenTokens.Json($"golden/hf/tokenizers/{family}/cases.json").GetProperty("cases").EnumerateArray())
-            {
-                var text = GoldenTokens.TextOf(golden, "text");
-                Assert.Equal(original.EncodeAsHuggingFace(text), read.EncodeAsHuggingFace(text));
-                Assert.Equal(original.Decode(original.Encode(text), keepSpecial: true), read.Decode(read.Encode(text), keepSpecial: true));
-            }
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
     }
 
     [Fact]
