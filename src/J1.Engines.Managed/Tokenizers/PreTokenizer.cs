@@ -113,12 +113,12 @@ internal static class PreTokenizer
         return (first, second) is ('r', 'e') or ('v', 'e') or ('l', 'l') ? 3 : 0;
     }
 
-    private static char Lower(char c, bool ignoreCase) => ignoreCase switch
+    private static char Lower(char c, bool ignoreCase)
     {
-        true when c is >= 'A' and <= 'Z' => (char)(c | 0x20),
-        true when c is '\u017F' => 's', // the long s is an s to a pattern that ignores case
-        _ => c,
-    };
+        if (!ignoreCase)
+            return c;
+        return c == '\u017F' ? 's' : char.ToLowerInvariant(c); // the long s is an s to a pattern that ignores case
+    }
 
     /// <summary>End of the run of one class that goes on from <paramref name="start"/>, at most <paramref name="most"/> code points long.</summary>
     private static int RunEnd(ReadOnlySpan<char> text, int start, byte wanted, int most = int.MaxValue)
