@@ -55,15 +55,15 @@ internal static class Shapes
         foreach (var tensor in expected.Values)
         {
             if (!found.TryGetValue(tensor.Name, out var there))
-                throw new ModelFileException(file, $"has no tensor '{tensor.Name}'; '{configFile}' asks for one of shape {Text(tensor.Shape)}", "Take weights and configuration from the same model.");
+                throw new ModelFileException(file, $"has no tensor '{tensor.Name}'; {configFile} asks for one of shape {Text(tensor.Shape)}", "Take weights and configuration from the same model.");
             if (!there.Shape.SequenceEqual(tensor.Shape))
-                throw new ModelFileException(file, $"tensor '{tensor.Name}' has shape {Text(there.Shape)}; '{configFile}' asks for {Text(tensor.Shape)}", "Take weights and configuration from the same model.");
+                throw new ModelFileException(file, $"tensor '{tensor.Name}' has shape {Text(there.Shape)}; {configFile} asks for {Text(tensor.Shape)}", "Take weights and configuration from the same model.");
         }
 
         foreach (var name in found.Keys)
             if (!expected.ContainsKey(name) && !ignored(name))
                 throw new ModelFileException(
-                    file, $"has a tensor '{name}' of shape {Text(found[name].Shape)}, which a {config.Architecture} model as '{configFile}' describes it does not have",
+                    file, $"has a tensor '{name}' of shape {Text(found[name].Shape)}, which a {config.Architecture} model as {configFile} describes it does not have",
                     "Its effect would be lost, so the model is refused: use one of a supported architecture.");
     }
 

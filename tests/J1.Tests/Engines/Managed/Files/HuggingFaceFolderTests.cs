@@ -163,7 +163,7 @@ public sealed class HuggingFaceFolderTests
         folder.SetConfig("intermediate_size", 96);
         var error = Assert.Throws<ModelFileException>(() => Open(folder));
         Assert.Contains("model.safetensors", error.Message);
-        Assert.Contains("'model.layers.0.mlp.gate_proj.weight' has shape [80, 48]; 'config.json' asks for [96, 48]", error.Message);
+        Assert.Contains("'model.layers.0.mlp.gate_proj.weight' has shape [80, 48]; config.json asks for [96, 48]", error.Message);
     }
 
     [SharedFact("golden/hf")]
@@ -171,7 +171,7 @@ public sealed class HuggingFaceFolderTests
     {
         using var folder = new ModelFolderCopy("golden/hf/llama-gqa-untied");
         folder.SetConfig("num_hidden_layers", 3);
-        Assert.Contains("no tensor 'model.layers.2.input_layernorm.weight'; 'config.json' asks for one of shape [48]", Assert.Throws<ModelFileException>(() => Open(folder)).Message);
+        Assert.Contains("no tensor 'model.layers.2.input_layernorm.weight'; config.json asks for one of shape [48]", Assert.Throws<ModelFileException>(() => Open(folder)).Message);
     }
 
     [SharedFact("golden/hf")]
