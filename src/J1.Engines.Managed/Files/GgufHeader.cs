@@ -12,6 +12,7 @@ internal sealed record GgufTensor(string Name, IReadOnlyList<int> Sizes, GgmlTyp
 internal sealed class GgufHeader
 {
     private const string Again = "Download or convert the file again.";
+    private const int DeepestList = 8;
 
     private readonly string _path;
     private readonly SafeFileHandle _file;
@@ -117,8 +118,10 @@ internal sealed class GgufHeader
         _ => throw Damaged($"gives the metadata key '{key}' the unknown type {type}"),
     };
 
-    private Array List(string key)
+    private Array List(string key, int depth = 0)
     {
+        if (depth > DeepestList)
+            throw Damaged($"nests the lists of the metadata key '{key}' more than {DeepestList} deep");
         var type = Number<uint>();
         var count = Number<ulong>();
         return type switch
@@ -132,7 +135,7 @@ internal sealed class GgufHeader
             6 => Numbers<float>(count, key),
             7 => Array.ConvertAll(Numbers<byte>(count, key), flag => flag != 0),
             8 => Items(count, 8, key, Text),
-            9 => Items(count, 12, key, () => List(key)),
+            9 => Items(count, 12, key, () => List(key, depth + 1)),
             10 => Numbers<ulong>(count, key),
             11 => Numbers<long>(count, key),
             12 => Numbers<double>(count, key),

@@ -134,7 +134,7 @@ internal static class HuggingFaceConfig
         };
         return scaled.HighFrequencyFactor > scaled.LowFrequencyFactor
             ? scaled
-            : throw rope.Wrong("high_freq_factor", $"more than low_freq_factor ({scaled.LowFrequencyFactor})", scaled.HighFrequencyFactor);
+            : throw rope.Wrong("high_freq_factor", FormattableString.Invariant($"more than low_freq_factor ({scaled.LowFrequencyFactor})"), scaled.HighFrequencyFactor);
     }
 
     private static void CheckHeads(JsonSettings json, ModelConfig config)

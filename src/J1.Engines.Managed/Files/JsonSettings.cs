@@ -121,7 +121,7 @@ internal sealed class JsonSettings
 
     private static string Shorten(object found)
     {
-        var text = found is JsonElement element ? element.GetRawText() : found.ToString() ?? "";
+        var text = found is JsonElement element ? element.GetRawText() : Convert.ToString(found, CultureInfo.InvariantCulture) ?? "";
         return text.Length <= 80 ? text : text[..80] + "…";
     }
 }

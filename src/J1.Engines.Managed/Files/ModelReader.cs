@@ -48,6 +48,8 @@ public static class ModelReader
     public static ModelFiles Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        if (File.Exists(path) && Path.GetExtension(path) is ".safetensors" or ".json")
+            throw new ModelFileException(path, "is one file of a model folder", "Give the folder that holds it.");
         if (File.Exists(path))
             return new ModelFiles(new GgufFile(path));
         if (!Directory.Exists(path))

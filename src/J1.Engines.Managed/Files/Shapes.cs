@@ -51,9 +51,11 @@ internal static class Shapes
     /// <summary>Throws, naming tensor, file, found and expected, unless the file holds exactly the model's tensors; <paramref name="ignored"/> says which others may be there.</summary>
     public static void Check(string file, string configFile, ModelConfig config, IReadOnlyDictionary<string, TensorInfo> found, Func<string, bool> ignored)
     {
-        var expected = Of(config).ToDictionary(tensor => tensor.Name, StringComparer.Ordinal);
-        foreach (var tensor in expected.Values)
+        // One at a time: a damaged configuration may ask for a billion layers, and the first that is missing ends it.
+        var expected = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var tensor in Of(config))
         {
+            expected.Add(tensor.Name);
             if (!found.TryGetValue(tensor.Name, out var there))
                 throw new ModelFileException(file, $"has no tensor '{tensor.Name}'; {configFile} asks for one of shape {Text(tensor.Shape)}", "Take weights and configuration from the same model.");
             if (!there.Shape.SequenceEqual(tensor.Shape))
@@ -61,7 +63,7 @@ internal static class Shapes
         }
 
         foreach (var name in found.Keys)
-            if (!expected.ContainsKey(name) && !ignored(name))
+            if (!expected.Contains(name) && !ignored(name))
                 throw new ModelFileException(
                     file, $"has a tensor '{name}' of shape {Text(found[name].Shape)}, which a {config.Architecture} model as {configFile} describes it does not have",
                     "Its effect would be lost, so the model is refused: use one of a supported architecture.");

@@ -1,6 +1,8 @@
 using System.Text.Json;
+using J1.Engines;
 using J1.Engines.Managed.Files;
 using J1.Engines.Managed.Models;
+using J1.Engines.Managed.Tokenizers;
 
 namespace J1.Tests.Engines.Managed.Files;
 
@@ -283,6 +285,63 @@ public sealed class GgufFileTests
             Assert.Equal(folder.File("a.gguf"), model.Path);
         GgufBuilder.TinyLlama().WriteTo(folder, "b.gguf");
         Assert.Contains("2 .gguf files: a.gguf, b.gguf", Assert.Throws<ModelFileException>(() => ModelReader.Open(folder.Path)).Message);
+    }
+
+    [Fact]
+    public void A_damaged_header_never_fails_otherwise_than_by_a_model_file_error()
+    {
+        using var folder = new ModelFolderCopy();
+        var builder = GgufBuilder.TinyLlama();
+        builder.Metadata["tokenizer.ggml.tokens"] = new[] { "a", "b" };
+        builder.Metadata["tokenizer.ggml.eos_token_id"] = 1;
+        var sound = builder.ToBytes();
+        var random = new SplitMix(7);
+        var refused = 0;
+        for (var trial = 0; trial < 400; trial++)
+        {
+            var bytes = (byte[])sound.Clone();
+            for (var change = random.NextInt(3); change >= 0; change--)
+                bytes[random.NextInt(1200)] = (byte)random.Next();
+            File.WriteAllBytes(folder.File("damaged.gguf"), bytes);
+            try
+            {
+                using var file = new GgufFile(folder.File("damaged.gguf"));
+            }
+            catch (ModelFileException error)
+            {
+                Assert.Contains("damaged.gguf", error.Message);
+                refused++;
+            }
+        }
+
+        Assert.InRange(refused, 100, 400);
+    }
+
+    [Fact]
+    public void Lists_nested_without_end_are_refused()
+    {
+        using var folder = new ModelFolderCopy();
+        var builder = GgufBuilder.TinyLlama();
+        object deep = new[] { 1 };
+        for (var i = 0; i < 10; i++)
+        {
+            var outer = Array.CreateInstance(deep.GetType(), 1);
+            outer.SetValue(deep, 0);
+            deep = outer;
+        }
+
+        builder.Metadata["deep"] = deep;
+        Assert.Contains("'deep' more than 8 deep", Fails(folder, builder));
+    }
+
+    [SharedFact("golden/gguf")]
+    public void The_metadata_serve_the_tokenizer()
+    {
+        using var model = ModelReader.Open(Shared.PathTo("golden/gguf/qwen2-tied.gguf"));
+        var tokenizer = TokenizerReader.FromGguf(model.GgufMetadata!);
+        using var golden = JsonDocument.Parse(File.ReadAllText(Shared.PathTo("golden/gguf/qwen2-tied.json")));
+        foreach (var one in golden.RootElement.GetProperty("cases").EnumerateArray())
+            Assert.Equal(one.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()), tokenizer.EncodeWithSpecial(one.GetProperty("text").GetString()!));
     }
 
     private static string Fails(ModelFolderCopy folder, GgufBuilder builder)

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using J1.Engines;
 using J1.Engines.Managed.Files;
 using J1.Engines.Managed.Models;
 
@@ -210,6 +211,85 @@ public sealed class HuggingFaceFolderTests
         Assert.Contains("neither model.safetensors nor model.safetensors.index.json", Assert.Throws<ModelFileException>(() => Open(folder)).Message);
         File.WriteAllText(folder.File("pytorch_model.bin"), "");
         Assert.Contains("Convert the weights to safetensors", Assert.Throws<ModelFileException>(() => Open(folder)).Message);
+    }
+
+    [SharedFact("golden/hf")]
+    public void A_stored_tied_head_is_accepted_while_it_equals_the_embedding()
+    {
+        using var folder = new ModelFolderCopy("golden/hf/qwen2-tied");
+        using (var source = new SafetensorsFile(Shared.PathTo("golden/hf/qwen2-tied/model.safetensors")))
+        {
+            WriteWithHead(1);
+            using (var model = ModelReader.Open(folder.Path))
+                Assert.False(model.Weights.Tensors.ContainsKey("lm_head.weight"));
+            WriteWithHead(2);
+
+            void WriteWithHead(float scale) =>
+                SafetensorsWriter.Write(folder.File("model.safetensors"), [.. source.Tensors.Values, new TensorInfo("lm_head.weight", [320, 56])], (name, destination) =>
+                {
+                    source.Read(name == "lm_head.weight" ? "model.embed_tokens.weight" : name, destination);
+                    if (name == "lm_head.weight")
+                        foreach (ref var value in destination)
+                            value *= scale;
+                });
+        }
+
+        Assert.Contains("'lm_head.weight' differs from 'model.embed_tokens.weight'", Assert.Throws<ModelFileException>(() => Open(folder)).Message);
+    }
+
+    [SharedFact("golden/hf")]
+    public void Stored_rotation_frequencies_of_old_conversions_are_left_out()
+    {
+        using var folder = new ModelFolderCopy("golden/hf/llama-rope-linear");
+        using (var source = new SafetensorsFile(Shared.PathTo("golden/hf/llama-rope-linear/model.safetensors")))
+            SafetensorsWriter.Write(folder.File("model.safetensors"), [.. source.Tensors.Values, new TensorInfo("model.layers.0.self_attn.rotary_emb.inv_freq", [8])], (name, destination) =>
+            {
+                if (source.Tensors.ContainsKey(name))
+                    source.Read(name, destination);
+            });
+        using var golden = ModelReader.Open(Shared.PathTo("golden/hf/llama-rope-linear"));
+        using var model = ModelReader.Open(folder.Path);
+        Weights.AssertEqual(golden.Weights, model.Weights);
+    }
+
+    [SharedFact("golden/hf")]
+    public void A_damaged_config_never_fails_otherwise_than_by_a_model_file_error()
+    {
+        using var folder = new ModelFolderCopy("golden/hf/llama3-rope-scaled-tied");
+        var sound = File.ReadAllBytes(folder.File("config.json"));
+        var random = new SplitMix(11);
+        var refused = 0;
+        for (var trial = 0; trial < 300; trial++)
+        {
+            var bytes = (byte[])sound.Clone();
+            bytes[random.NextInt(bytes.Length)] = (byte)"0123456789{}[],:\"x-.e"[random.NextInt(21)];
+            File.WriteAllBytes(folder.File("config.json"), bytes);
+            try
+            {
+                Open(folder);
+            }
+            catch (ModelFileException)
+            {
+                refused++;
+            }
+        }
+
+        Assert.InRange(refused, 100, 300);
+    }
+
+    [SharedFact("golden/hf")]
+    public void A_configuration_of_a_billion_layers_is_refused_at_once()
+    {
+        using var folder = new ModelFolderCopy("golden/hf/llama-gqa-untied");
+        folder.SetConfig("num_hidden_layers", 1_000_000_000);
+        Assert.Contains("model.layers.2.", Assert.Throws<ModelFileException>(() => Open(folder)).Message);
+    }
+
+    [SharedFact("golden/hf")]
+    public void The_path_of_a_file_inside_a_model_folder_is_explained()
+    {
+        var path = Shared.PathTo("golden/hf/llama-gqa-untied/model.safetensors");
+        Assert.Contains("Give the folder that holds it.", Assert.Throws<ModelFileException>(() => ModelReader.Open(path)).Message);
     }
 
     private static ModelConfig Open(ModelFolderCopy folder)

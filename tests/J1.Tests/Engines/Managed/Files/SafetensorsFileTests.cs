@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using J1.Engines;
 using J1.Engines.Managed.Files;
 
 namespace J1.Tests.Engines.Managed.Files;
@@ -87,6 +88,34 @@ public sealed class SafetensorsFileTests
         using var folder = new ModelFolderCopy();
         using var file = new SafetensorsFile(WriteFile(folder, "{}", []));
         Assert.Contains("no tensor 'x'", Assert.Throws<ModelFileException>(() => file.Read("x", [])).Message);
+    }
+
+    [Fact]
+    public void A_damaged_header_never_fails_otherwise_than_by_a_model_file_error()
+    {
+        using var folder = new ModelFolderCopy();
+        var path = WriteFile(folder, """
+            {"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F16","shape":[1,2],"data_offsets":[8,12]}}
+            """, new byte[12]);
+        var sound = File.ReadAllBytes(path);
+        var random = new SplitMix(3);
+        var refused = 0;
+        for (var trial = 0; trial < 300; trial++)
+        {
+            var bytes = (byte[])sound.Clone();
+            bytes[random.NextInt(bytes.Length)] = trial % 2 == 0 ? (byte)random.Next() : (byte)"0123456789{}[],:\"-.e"[random.NextInt(20)];
+            File.WriteAllBytes(path, bytes);
+            try
+            {
+                using var file = new SafetensorsFile(path);
+            }
+            catch (ModelFileException)
+            {
+                refused++;
+            }
+        }
+
+        Assert.InRange(refused, 100, 300);
     }
 
     private static string WriteFile(ModelFolderCopy folder, string header, byte[] data)
