@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace J1.Engines.Managed.Files;
@@ -7,6 +8,7 @@ namespace J1.Engines.Managed.Files;
 internal static partial class GgmlBlocks
 {
     /// <summary>16 bytes of s (low four bits) and o (high), 64 bytes of q, d, m; groups of 16. d s q - m o.</summary>
+    [MethodImpl(Hot)]
     private static void Q2_K(ReadOnlySpan<byte> block, Span<float> values)
     {
         var scales = block[..16];
@@ -24,6 +26,7 @@ internal static partial class GgmlBlocks
     }
 
     /// <summary>32 bytes of third bits, 64 bytes of q, 12 bytes of 16 six-bit s, d; groups of 16. d (s - 32) (q - 4).</summary>
+    [MethodImpl(Hot)]
     private static void Q3_K(ReadOnlySpan<byte> block, Span<float> values)
     {
         var scales = block.Slice(96, 12);
@@ -46,6 +49,7 @@ internal static partial class GgmlBlocks
     }
 
     /// <summary>d, m, 12 bytes of eight six-bit s and o, 128 bytes of q; groups of 32. d s q - m o.</summary>
+    [MethodImpl(Hot)]
     private static void Q4_K(ReadOnlySpan<byte> block, Span<float> values)
     {
         var (d, m) = (HalfAt(block, 0), HalfAt(block, 2));
@@ -62,6 +66,7 @@ internal static partial class GgmlBlocks
     }
 
     /// <summary>d, m, 12 bytes of s and o as Q4_K, 32 bytes of fifth bits (bit g of byte j belongs to value j of group g), 128 bytes of q. d s q - m o.</summary>
+    [MethodImpl(Hot)]
     private static void Q5_K(ReadOnlySpan<byte> block, Span<float> values)
     {
         var (d, m) = (HalfAt(block, 0), HalfAt(block, 2));
@@ -84,6 +89,7 @@ internal static partial class GgmlBlocks
         : ((packed[group + 4] & 15) | (packed[group - 4] >> 6) << 4, (packed[group + 4] >> 4) | (packed[group] >> 6) << 4);
 
     /// <summary>128 bytes of low four bits, 64 bytes of high two bits, 16 signed s, d; groups of 16. d s (q - 32).</summary>
+    [MethodImpl(Hot)]
     private static void Q6_K(ReadOnlySpan<byte> block, Span<float> values)
     {
         var scales = MemoryMarshal.Cast<byte, sbyte>(block.Slice(192, 16));
@@ -102,6 +108,7 @@ internal static partial class GgmlBlocks
     }
 
     /// <summary>d, eight pairs of high bits of s, eight times four low bits, 128 bytes of q; groups of 32 as IQ4_NL. d (s - 32) Levels[q].</summary>
+    [MethodImpl(Hot)]
     private static void IQ4_XS(ReadOnlySpan<byte> block, Span<float> values)
     {
         var d = HalfAt(block, 0);

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace J1.Engines.Managed.Files;
@@ -9,10 +10,14 @@ namespace J1.Engines.Managed.Files;
 /// </summary>
 internal static partial class GgmlBlocks
 {
+    /// <summary>A model is read once, at the start: waiting for tiered compilation to warm up took longer than the reading.</summary>
+    private const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
+
     /// <summary>The 16 levels of the IQ4 types: finer around zero, where weights are dense.</summary>
     private static ReadOnlySpan<sbyte> Levels => [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
     /// <summary>Dequantises whole blocks: <paramref name="source"/> holds exactly the blocks of <paramref name="values"/>.</summary>
+    [MethodImpl(Hot)]
     public static void Dequantize(GgmlType type, ReadOnlySpan<byte> source, Span<float> values)
     {
         switch (type)
@@ -55,6 +60,7 @@ internal static partial class GgmlBlocks
     private static float HalfAt(ReadOnlySpan<byte> block, int at) => (float)BinaryPrimitives.ReadHalfLittleEndian(block[at..]);
 
     /// <summary>d, 16 bytes: value j is in the low four bits of byte j, value j + 16 in the high ones. d (q - 8).</summary>
+    [MethodImpl(Hot)]
     private static void Q4_0(ReadOnlySpan<byte> block, Span<float> values)
     {
         var d = HalfAt(block, 0);
@@ -67,6 +73,7 @@ internal static partial class GgmlBlocks
     }
 
     /// <summary>d, m, 16 bytes as Q4_0. d q + m.</summary>
+    [MethodImpl(Hot)]
     private static void Q4_1(ReadOnlySpan<byte> block, Span<float> values)
     {
         var (d, m) = (HalfAt(block, 0), HalfAt(block, 2));
@@ -79,6 +86,7 @@ internal static partial class GgmlBlocks
     }
 
     /// <summary>d, 32 fifth bits, 16 bytes as Q4_0. d (q - 16).</summary>
+    [MethodImpl(Hot)]
     private static void Q5_0(ReadOnlySpan<byte> block, Span<float> values)
     {
         var d = HalfAt(block, 0);
@@ -92,6 +100,7 @@ internal static partial class GgmlBlocks
     }
 
     /// <summary>d, m, 32 fifth bits, 16 bytes as Q4_0. d q + m.</summary>
+    [MethodImpl(Hot)]
     private static void Q5_1(ReadOnlySpan<byte> block, Span<float> values)
     {
         var (d, m) = (HalfAt(block, 0), HalfAt(block, 2));
@@ -107,6 +116,7 @@ internal static partial class GgmlBlocks
     private static int FifthBit(uint bits, int j) => (int)((bits >> j) & 1) << 4;
 
     /// <summary>d, 32 signed bytes. d q.</summary>
+    [MethodImpl(Hot)]
     private static void Q8_0(ReadOnlySpan<byte> block, Span<float> values)
     {
         var d = HalfAt(block, 0);
@@ -116,8 +126,10 @@ internal static partial class GgmlBlocks
     }
 
     /// <summary>d, 16 bytes as Q4_0. d Levels[q].</summary>
+    [MethodImpl(Hot)]
     private static void IQ4_NL(ReadOnlySpan<byte> block, Span<float> values) => LevelsOf(HalfAt(block, 0), block.Slice(2, 16), values);
 
+    [MethodImpl(Hot)]
     private static void LevelsOf(float d, ReadOnlySpan<byte> q, Span<float> values)
     {
         for (var j = 0; j < q.Length; j++)
