@@ -1,12 +1,13 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace J1.Engines.Managed.Kernels;
 
 /// <summary>
-/// The innermost loops of the matrix product for 256-bit vectors: C[r, 16] += A[r, k] · B[k, 16] with A and B packed in panels
-/// (A: [k][r], B: [k][16]). One accumulator an element, added to in the order of k, so a row's bits do not depend on r.
-/// Written out by hand-made text because only named locals stay in registers; every kernel has the same shape.
+/// The innermost loops of the matrix product for 256-bit vectors: C[r, 16] = or += A[r, k] · B[k, 16], with A packed as [k][r] and the rows of B
+/// <c>bRow</c> floats apart. One accumulator an element, added to in the order of k, so a row's bits do not depend on r.
+/// Spelt out because only named locals stay in registers; every kernel has the same shape.
 /// </summary>
 internal static unsafe class Kernel256
 {
@@ -15,51 +16,62 @@ internal static unsafe class Kernel256
 
     /// <summary>Most rows of a panel of A.</summary>
     public const int Rows = 6;
+
+    // Floats from a load of B to the line fetched ahead of it: far enough to hide the memory, and inside the panel as a rule.
+    private const int Ahead = 512;
+
     /// <summary>Runs the kernel for <paramref name="rows"/> rows: one of 1, 2, 3, 4, 6.</summary>
-    public static void Run(int rows, int k, float* a, float* b, float* c, nint ldc)
+    public static void Run(int rows, int k, float* a, float* b, nint bRow, float* c, nint ldc, bool accumulate)
     {
         switch (rows)
         {
-            case 1: Rows1(k, a, b, c, ldc); break;
-            case 2: Rows2(k, a, b, c, ldc); break;
-            case 3: Rows3(k, a, b, c, ldc); break;
-            case 4: Rows4(k, a, b, c, ldc); break;
-            case 6: Rows6(k, a, b, c, ldc); break;
+            case 1: Rows1(k, a, b, bRow, c, ldc, accumulate); break;
+            case 2: Rows2(k, a, b, bRow, c, ldc, accumulate); break;
+            case 3: Rows3(k, a, b, bRow, c, ldc, accumulate); break;
+            case 4: Rows4(k, a, b, bRow, c, ldc, accumulate); break;
+            case 6: Rows6(k, a, b, bRow, c, ldc, accumulate); break;
             default: throw new ArgumentOutOfRangeException(nameof(rows));
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows1(int k, float* a, float* b, float* c, nint ldc)
+    private static void Rows1(int k, float* a, float* b, nint bRow, float* c, nint ldc, bool accumulate)
     {
-        float* r0 = c;
-        var c0a = Vector256.Load(r0);
-        var c0b = Vector256.Load(r0 + 8);
-        for (; k > 0; k--, a += 1, b += 16)
+        Vector256<float> c0a = Vector256<float>.Zero, c0b = Vector256<float>.Zero;
+        if (accumulate)
         {
-            var ba = Vector256.Load(b);
-            var bb = Vector256.Load(b + 8);
+            (c0a, c0b) = (Vector256.Load(c), Vector256.Load(c + 8));
+        }
+
+        for (; k > 0; k--, a += 1, b += bRow)
+        {
+            Vector256<float> ba = Vector256.Load(b), bb = Vector256.Load(b + 8);
+            Sse.Prefetch0(b + Ahead);
             var x = Vector256.Create(a[0]);
             c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
             c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
         }
-        c0a.Store(r0);
-        c0b.Store(r0 + 8);
+
+        c0a.Store(c);
+        c0b.Store(c + 8);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows2(int k, float* a, float* b, float* c, nint ldc)
+    private static void Rows2(int k, float* a, float* b, nint bRow, float* c, nint ldc, bool accumulate)
     {
-        float* r0 = c;
-        float* r1 = c + 1 * ldc;
-        var c0a = Vector256.Load(r0);
-        var c0b = Vector256.Load(r0 + 8);
-        var c1a = Vector256.Load(r1);
-        var c1b = Vector256.Load(r1 + 8);
-        for (; k > 0; k--, a += 2, b += 16)
+        float* r1 = c + ldc;
+        Vector256<float> c0a = Vector256<float>.Zero, c0b = Vector256<float>.Zero;
+        Vector256<float> c1a = Vector256<float>.Zero, c1b = Vector256<float>.Zero;
+        if (accumulate)
         {
-            var ba = Vector256.Load(b);
-            var bb = Vector256.Load(b + 8);
+            (c0a, c0b) = (Vector256.Load(c), Vector256.Load(c + 8));
+            (c1a, c1b) = (Vector256.Load(r1), Vector256.Load(r1 + 8));
+        }
+
+        for (; k > 0; k--, a += 2, b += bRow)
+        {
+            Vector256<float> ba = Vector256.Load(b), bb = Vector256.Load(b + 8);
+            Sse.Prefetch0(b + Ahead);
             var x = Vector256.Create(a[0]);
             c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
             c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
@@ -67,28 +79,31 @@ internal static unsafe class Kernel256
             c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
             c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
         }
-        c0a.Store(r0);
-        c0b.Store(r0 + 8);
+
+        c0a.Store(c);
+        c0b.Store(c + 8);
         c1a.Store(r1);
         c1b.Store(r1 + 8);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows3(int k, float* a, float* b, float* c, nint ldc)
+    private static void Rows3(int k, float* a, float* b, nint bRow, float* c, nint ldc, bool accumulate)
     {
-        float* r0 = c;
-        float* r1 = c + 1 * ldc;
-        float* r2 = c + 2 * ldc;
-        var c0a = Vector256.Load(r0);
-        var c0b = Vector256.Load(r0 + 8);
-        var c1a = Vector256.Load(r1);
-        var c1b = Vector256.Load(r1 + 8);
-        var c2a = Vector256.Load(r2);
-        var c2b = Vector256.Load(r2 + 8);
-        for (; k > 0; k--, a += 3, b += 16)
+        float* r1 = c + ldc, r2 = r1 + ldc;
+        Vector256<float> c0a = Vector256<float>.Zero, c0b = Vector256<float>.Zero;
+        Vector256<float> c1a = Vector256<float>.Zero, c1b = Vector256<float>.Zero;
+        Vector256<float> c2a = Vector256<float>.Zero, c2b = Vector256<float>.Zero;
+        if (accumulate)
         {
-            var ba = Vector256.Load(b);
-            var bb = Vector256.Load(b + 8);
+            (c0a, c0b) = (Vector256.Load(c), Vector256.Load(c + 8));
+            (c1a, c1b) = (Vector256.Load(r1), Vector256.Load(r1 + 8));
+            (c2a, c2b) = (Vector256.Load(r2), Vector256.Load(r2 + 8));
+        }
+
+        for (; k > 0; k--, a += 3, b += bRow)
+        {
+            Vector256<float> ba = Vector256.Load(b), bb = Vector256.Load(b + 8);
+            Sse.Prefetch0(b + Ahead);
             var x = Vector256.Create(a[0]);
             c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
             c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
@@ -99,8 +114,9 @@ internal static unsafe class Kernel256
             c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
             c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
         }
-        c0a.Store(r0);
-        c0b.Store(r0 + 8);
+
+        c0a.Store(c);
+        c0b.Store(c + 8);
         c1a.Store(r1);
         c1b.Store(r1 + 8);
         c2a.Store(r2);
@@ -108,24 +124,25 @@ internal static unsafe class Kernel256
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows4(int k, float* a, float* b, float* c, nint ldc)
+    private static void Rows4(int k, float* a, float* b, nint bRow, float* c, nint ldc, bool accumulate)
     {
-        float* r0 = c;
-        float* r1 = c + 1 * ldc;
-        float* r2 = c + 2 * ldc;
-        float* r3 = c + 3 * ldc;
-        var c0a = Vector256.Load(r0);
-        var c0b = Vector256.Load(r0 + 8);
-        var c1a = Vector256.Load(r1);
-        var c1b = Vector256.Load(r1 + 8);
-        var c2a = Vector256.Load(r2);
-        var c2b = Vector256.Load(r2 + 8);
-        var c3a = Vector256.Load(r3);
-        var c3b = Vector256.Load(r3 + 8);
-        for (; k > 0; k--, a += 4, b += 16)
+        float* r1 = c + ldc, r2 = r1 + ldc, r3 = r2 + ldc;
+        Vector256<float> c0a = Vector256<float>.Zero, c0b = Vector256<float>.Zero;
+        Vector256<float> c1a = Vector256<float>.Zero, c1b = Vector256<float>.Zero;
+        Vector256<float> c2a = Vector256<float>.Zero, c2b = Vector256<float>.Zero;
+        Vector256<float> c3a = Vector256<float>.Zero, c3b = Vector256<float>.Zero;
+        if (accumulate)
         {
-            var ba = Vector256.Load(b);
-            var bb = Vector256.Load(b + 8);
+            (c0a, c0b) = (Vector256.Load(c), Vector256.Load(c + 8));
+            (c1a, c1b) = (Vector256.Load(r1), Vector256.Load(r1 + 8));
+            (c2a, c2b) = (Vector256.Load(r2), Vector256.Load(r2 + 8));
+            (c3a, c3b) = (Vector256.Load(r3), Vector256.Load(r3 + 8));
+        }
+
+        for (; k > 0; k--, a += 4, b += bRow)
+        {
+            Vector256<float> ba = Vector256.Load(b), bb = Vector256.Load(b + 8);
+            Sse.Prefetch0(b + Ahead);
             var x = Vector256.Create(a[0]);
             c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
             c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
@@ -139,8 +156,9 @@ internal static unsafe class Kernel256
             c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
             c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
         }
-        c0a.Store(r0);
-        c0b.Store(r0 + 8);
+
+        c0a.Store(c);
+        c0b.Store(c + 8);
         c1a.Store(r1);
         c1b.Store(r1 + 8);
         c2a.Store(r2);
@@ -150,30 +168,29 @@ internal static unsafe class Kernel256
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows6(int k, float* a, float* b, float* c, nint ldc)
+    private static void Rows6(int k, float* a, float* b, nint bRow, float* c, nint ldc, bool accumulate)
     {
-        float* r0 = c;
-        float* r1 = c + 1 * ldc;
-        float* r2 = c + 2 * ldc;
-        float* r3 = c + 3 * ldc;
-        float* r4 = c + 4 * ldc;
-        float* r5 = c + 5 * ldc;
-        var c0a = Vector256.Load(r0);
-        var c0b = Vector256.Load(r0 + 8);
-        var c1a = Vector256.Load(r1);
-        var c1b = Vector256.Load(r1 + 8);
-        var c2a = Vector256.Load(r2);
-        var c2b = Vector256.Load(r2 + 8);
-        var c3a = Vector256.Load(r3);
-        var c3b = Vector256.Load(r3 + 8);
-        var c4a = Vector256.Load(r4);
-        var c4b = Vector256.Load(r4 + 8);
-        var c5a = Vector256.Load(r5);
-        var c5b = Vector256.Load(r5 + 8);
-        for (; k > 0; k--, a += 6, b += 16)
+        float* r1 = c + ldc, r2 = r1 + ldc, r3 = r2 + ldc, r4 = r3 + ldc, r5 = r4 + ldc;
+        Vector256<float> c0a = Vector256<float>.Zero, c0b = Vector256<float>.Zero;
+        Vector256<float> c1a = Vector256<float>.Zero, c1b = Vector256<float>.Zero;
+        Vector256<float> c2a = Vector256<float>.Zero, c2b = Vector256<float>.Zero;
+        Vector256<float> c3a = Vector256<float>.Zero, c3b = Vector256<float>.Zero;
+        Vector256<float> c4a = Vector256<float>.Zero, c4b = Vector256<float>.Zero;
+        Vector256<float> c5a = Vector256<float>.Zero, c5b = Vector256<float>.Zero;
+        if (accumulate)
         {
-            var ba = Vector256.Load(b);
-            var bb = Vector256.Load(b + 8);
+            (c0a, c0b) = (Vector256.Load(c), Vector256.Load(c + 8));
+            (c1a, c1b) = (Vector256.Load(r1), Vector256.Load(r1 + 8));
+            (c2a, c2b) = (Vector256.Load(r2), Vector256.Load(r2 + 8));
+            (c3a, c3b) = (Vector256.Load(r3), Vector256.Load(r3 + 8));
+            (c4a, c4b) = (Vector256.Load(r4), Vector256.Load(r4 + 8));
+            (c5a, c5b) = (Vector256.Load(r5), Vector256.Load(r5 + 8));
+        }
+
+        for (; k > 0; k--, a += 6, b += bRow)
+        {
+            Vector256<float> ba = Vector256.Load(b), bb = Vector256.Load(b + 8);
+            Sse.Prefetch0(b + Ahead);
             var x = Vector256.Create(a[0]);
             c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
             c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
@@ -193,8 +210,9 @@ internal static unsafe class Kernel256
             c5a = Vector256.FusedMultiplyAdd(x, ba, c5a);
             c5b = Vector256.FusedMultiplyAdd(x, bb, c5b);
         }
-        c0a.Store(r0);
-        c0b.Store(r0 + 8);
+
+        c0a.Store(c);
+        c0b.Store(c + 8);
         c1a.Store(r1);
         c1b.Store(r1 + 8);
         c2a.Store(r2);

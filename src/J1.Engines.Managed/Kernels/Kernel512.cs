@@ -1,12 +1,13 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace J1.Engines.Managed.Kernels;
 
 /// <summary>
-/// The innermost loops of the matrix product for 512-bit vectors: C[r, 32] += A[r, k] · B[k, 32] with A and B packed in panels
-/// (A: [k][r], B: [k][32]). One accumulator an element, added to in the order of k, so a row's bits do not depend on r.
-/// Written out by hand-made text because only named locals stay in registers; every kernel has the same shape.
+/// The innermost loops of the matrix product for 512-bit vectors: C[r, 32] = or += A[r, k] · B[k, 32], with A packed as [k][r] and the rows of B
+/// <c>bRow</c> floats apart. One accumulator an element, added to in the order of k, so a row's bits do not depend on r.
+/// Spelt out because only named locals stay in registers; every kernel has the same shape.
 /// </summary>
 internal static unsafe class Kernel512
 {
@@ -15,53 +16,66 @@ internal static unsafe class Kernel512
 
     /// <summary>Most rows of a panel of A.</summary>
     public const int Rows = 12;
+
+    // Floats from a load of B to the line fetched ahead of it: far enough to hide the memory, and inside the panel as a rule.
+    private const int Ahead = 1024;
+
     /// <summary>Runs the kernel for <paramref name="rows"/> rows: one of 1, 2, 3, 4, 6, 8, 12.</summary>
-    public static void Run(int rows, int k, float* a, float* b, float* c, nint ldc)
+    public static void Run(int rows, int k, float* a, float* b, nint bRow, float* c, nint ldc, bool accumulate)
     {
         switch (rows)
         {
-            case 1: Rows1(k, a, b, c, ldc); break;
-            case 2: Rows2(k, a, b, c, ldc); break;
-            case 3: Rows3(k, a, b, c, ldc); break;
-            case 4: Rows4(k, a, b, c, ldc); break;
-            case 6: Rows6(k, a, b, c, ldc); break;
-            case 8: Rows8(k, a, b, c, ldc); break;
-            case 12: Rows12(k, a, b, c, ldc); break;
+            case 1: Rows1(k, a, b, bRow, c, ldc, accumulate); break;
+            case 2: Rows2(k, a, b, bRow, c, ldc, accumulate); break;
+            case 3: Rows3(k, a, b, bRow, c, ldc, accumulate); break;
+            case 4: Rows4(k, a, b, bRow, c, ldc, accumulate); break;
+            case 6: Rows6(k, a, b, bRow, c, ldc, accumulate); break;
+            case 8: Rows8(k, a, b, bRow, c, ldc, accumulate); break;
+            case 12: Rows12(k, a, b, bRow, c, ldc, accumulate); break;
             default: throw new ArgumentOutOfRangeException(nameof(rows));
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows1(int k, float* a, float* b, float* c, nint ldc)
+    private static void Rows1(int k, float* a, float* b, nint bRow, float* c, nint ldc, bool accumulate)
     {
-        float* r0 = c;
-        var c0a = Vector512.Load(r0);
-        var c0b = Vector512.Load(r0 + 16);
-        for (; k > 0; k--, a += 1, b += 32)
+        Vector512<float> c0a = Vector512<float>.Zero, c0b = Vector512<float>.Zero;
+        if (accumulate)
         {
-            var ba = Vector512.Load(b);
-            var bb = Vector512.Load(b + 16);
+            (c0a, c0b) = (Vector512.Load(c), Vector512.Load(c + 16));
+        }
+
+        for (; k > 0; k--, a += 1, b += bRow)
+        {
+            Vector512<float> ba = Vector512.Load(b), bb = Vector512.Load(b + 16);
+            Sse.Prefetch0(b + Ahead);
+            Sse.Prefetch0(b + Ahead + 16);
             var x = Vector512.Create(a[0]);
             c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
             c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
         }
-        c0a.Store(r0);
-        c0b.Store(r0 + 16);
+
+        c0a.Store(c);
+        c0b.Store(c + 16);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows2(int k, float* a, float* b, float* c, nint ldc)
+    private static void Rows2(int k, float* a, float* b, nint bRow, float* c, nint ldc, bool accumulate)
     {
-        float* r0 = c;
-        float* r1 = c + 1 * ldc;
-        var c0a = Vector512.Load(r0);
-        var c0b = Vector512.Load(r0 + 16);
-        var c1a = Vector512.Load(r1);
-        var c1b = Vector512.Load(r1 + 16);
-        for (; k > 0; k--, a += 2, b += 32)
+        float* r1 = c + ldc;
+        Vector512<float> c0a = Vector512<float>.Zero, c0b = Vector512<float>.Zero;
+        Vector512<float> c1a = Vector512<float>.Zero, c1b = Vector512<float>.Zero;
+        if (accumulate)
         {
-            var ba = Vector512.Load(b);
-            var bb = Vector512.Load(b + 16);
+            (c0a, c0b) = (Vector512.Load(c), Vector512.Load(c + 16));
+            (c1a, c1b) = (Vector512.Load(r1), Vector512.Load(r1 + 16));
+        }
+
+        for (; k > 0; k--, a += 2, b += bRow)
+        {
+            Vector512<float> ba = Vector512.Load(b), bb = Vector512.Load(b + 16);
+            Sse.Prefetch0(b + Ahead);
+            Sse.Prefetch0(b + Ahead + 16);
             var x = Vector512.Create(a[0]);
             c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
             c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
@@ -69,28 +83,32 @@ internal static unsafe class Kernel512
             c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
             c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
         }
-        c0a.Store(r0);
-        c0b.Store(r0 + 16);
+
+        c0a.Store(c);
+        c0b.Store(c + 16);
         c1a.Store(r1);
         c1b.Store(r1 + 16);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows3(int k, float* a, float* b, float* c, nint ldc)
+    private static void Rows3(int k, float* a, float* b, nint bRow, float* c, nint ldc, bool accumulate)
     {
-        float* r0 = c;
-        float* r1 = c + 1 * ldc;
-        float* r2 = c + 2 * ldc;
-        var c0a = Vector512.Load(r0);
-        var c0b = Vector512.Load(r0 + 16);
-        var c1a = Vector512.Load(r1);
-        var c1b = Vector512.Load(r1 + 16);
-        var c2a = Vector512.Load(r2);
-        var c2b = Vector512.Load(r2 + 16);
-        for (; k > 0; k--, a += 3, b += 32)
+        float* r1 = c + ldc, r2 = r1 + ldc;
+        Vector512<float> c0a = Vector512<float>.Zero, c0b = Vector512<float>.Zero;
+        Vector512<float> c1a = Vector512<float>.Zero, c1b = Vector512<float>.Zero;
+        Vector512<float> c2a = Vector512<float>.Zero, c2b = Vector512<float>.Zero;
+        if (accumulate)
         {
-            var ba = Vector512.Load(b);
-            var bb = Vector512.Load(b + 16);
+            (c0a, c0b) = (Vector512.Load(c), Vector512.Load(c + 16));
+            (c1a, c1b) = (Vector512.Load(r1), Vector512.Load(r1 + 16));
+            (c2a, c2b) = (Vector512.Load(r2), Vector512.Load(r2 + 16));
+        }
+
+        for (; k > 0; k--, a += 3, b += bRow)
+        {
+            Vector512<float> ba = Vector512.Load(b), bb = Vector512.Load(b + 16);
+            Sse.Prefetch0(b + Ahead);
+            Sse.Prefetch0(b + Ahead + 16);
             var x = Vector512.Create(a[0]);
             c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
             c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
@@ -101,8 +119,9 @@ internal static unsafe class Kernel512
             c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
             c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
         }
-        c0a.Store(r0);
-        c0b.Store(r0 + 16);
+
+        c0a.Store(c);
+        c0b.Store(c + 16);
         c1a.Store(r1);
         c1b.Store(r1 + 16);
         c2a.Store(r2);
@@ -110,24 +129,26 @@ internal static unsafe class Kernel512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows4(int k, float* a, float* b, float* c, nint ldc)
+    private static void Rows4(int k, float* a, float* b, nint bRow, float* c, nint ldc, bool accumulate)
     {
-        float* r0 = c;
-        float* r1 = c + 1 * ldc;
-        float* r2 = c + 2 * ldc;
-        float* r3 = c + 3 * ldc;
-        var c0a = Vector512.Load(r0);
-        var c0b = Vector512.Load(r0 + 16);
-        var c1a = Vector512.Load(r1);
-        var c1b = Vector512.Load(r1 + 16);
-        var c2a = Vector512.Load(r2);
-        var c2b = Vector512.Load(r2 + 16);
-        var c3a = Vector512.Load(r3);
-        var c3b = Vector512.Load(r3 + 16);
-        for (; k > 0; k--, a += 4, b += 32)
+        float* r1 = c + ldc, r2 = r1 + ldc, r3 = r2 + ldc;
+        Vector512<float> c0a = Vector512<float>.Zero, c0b = Vector512<float>.Zero;
+        Vector512<float> c1a = Vector512<float>.Zero, c1b = Vector512<float>.Zero;
+        Vector512<float> c2a = Vector512<float>.Zero, c2b = Vector512<float>.Zero;
+        Vector512<float> c3a = Vector512<float>.Zero, c3b = Vector512<float>.Zero;
+        if (accumulate)
         {
-            var ba = Vector512.Load(b);
-            var bb = Vector512.Load(b + 16);
+            (c0a, c0b) = (Vector512.Load(c), Vector512.Load(c + 16));
+            (c1a, c1b) = (Vector512.Load(r1), Vector512.Load(r1 + 16));
+            (c2a, c2b) = (Vector512.Load(r2), Vector512.Load(r2 + 16));
+            (c3a, c3b) = (Vector512.Load(r3), Vector512.Load(r3 + 16));
+        }
+
+        for (; k > 0; k--, a += 4, b += bRow)
+        {
+            Vector512<float> ba = Vector512.Load(b), bb = Vector512.Load(b + 16);
+            Sse.Prefetch0(b + Ahead);
+            Sse.Prefetch0(b + Ahead + 16);
             var x = Vector512.Create(a[0]);
             c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
             c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
@@ -141,8 +162,9 @@ internal static unsafe class Kernel512
             c3a = Vector512.FusedMultiplyAdd(x, ba, c3a);
             c3b = Vector512.FusedMultiplyAdd(x, bb, c3b);
         }
-        c0a.Store(r0);
-        c0b.Store(r0 + 16);
+
+        c0a.Store(c);
+        c0b.Store(c + 16);
         c1a.Store(r1);
         c1b.Store(r1 + 16);
         c2a.Store(r2);
@@ -152,30 +174,30 @@ internal static unsafe class Kernel512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows6(int k, float* a, float* b, float* c, nint ldc)
+    private static void Rows6(int k, float* a, float* b, nint bRow, float* c, nint ldc, bool accumulate)
     {
-        float* r0 = c;
-        float* r1 = c + 1 * ldc;
-        float* r2 = c + 2 * ldc;
-        float* r3 = c + 3 * ldc;
-        float* r4 = c + 4 * ldc;
-        float* r5 = c + 5 * ldc;
-        var c0a = Vector512.Load(r0);
-        var c0b = Vector512.Load(r0 + 16);
-        var c1a = Vector512.Load(r1);
-        var c1b = Vector512.Load(r1 + 16);
-        var c2a = Vector512.Load(r2);
-        var c2b = Vector512.Load(r2 + 16);
-        var c3a = Vector512.Load(r3);
-        var c3b = Vector512.Load(r3 + 16);
-        var c4a = Vector512.Load(r4);
-        var c4b = Vector512.Load(r4 + 16);
-        var c5a = Vector512.Load(r5);
-        var c5b = Vector512.Load(r5 + 16);
-        for (; k > 0; k--, a += 6, b += 32)
+        float* r1 = c + ldc, r2 = r1 + ldc, r3 = r2 + ldc, r4 = r3 + ldc, r5 = r4 + ldc;
+        Vector512<float> c0a = Vector512<float>.Zero, c0b = Vector512<float>.Zero;
+        Vector512<float> c1a = Vector512<float>.Zero, c1b = Vector512<float>.Zero;
+        Vector512<float> c2a = Vector512<float>.Zero, c2b = Vector512<float>.Zero;
+        Vector512<float> c3a = Vector512<float>.Zero, c3b = Vector512<float>.Zero;
+        Vector512<float> c4a = Vector512<float>.Zero, c4b = Vector512<float>.Zero;
+        Vector512<float> c5a = Vector512<float>.Zero, c5b = Vector512<float>.Zero;
+        if (accumulate)
         {
-            var ba = Vector512.Load(b);
-            var bb = Vector512.Load(b + 16);
+            (c0a, c0b) = (Vector512.Load(c), Vector512.Load(c + 16));
+            (c1a, c1b) = (Vector512.Load(r1), Vector512.Load(r1 + 16));
+            (c2a, c2b) = (Vector512.Load(r2), Vector512.Load(r2 + 16));
+            (c3a, c3b) = (Vector512.Load(r3), Vector512.Load(r3 + 16));
+            (c4a, c4b) = (Vector512.Load(r4), Vector512.Load(r4 + 16));
+            (c5a, c5b) = (Vector512.Load(r5), Vector512.Load(r5 + 16));
+        }
+
+        for (; k > 0; k--, a += 6, b += bRow)
+        {
+            Vector512<float> ba = Vector512.Load(b), bb = Vector512.Load(b + 16);
+            Sse.Prefetch0(b + Ahead);
+            Sse.Prefetch0(b + Ahead + 16);
             var x = Vector512.Create(a[0]);
             c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
             c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
@@ -195,8 +217,9 @@ internal static unsafe class Kernel512
             c5a = Vector512.FusedMultiplyAdd(x, ba, c5a);
             c5b = Vector512.FusedMultiplyAdd(x, bb, c5b);
         }
-        c0a.Store(r0);
-        c0b.Store(r0 + 16);
+
+        c0a.Store(c);
+        c0b.Store(c + 16);
         c1a.Store(r1);
         c1b.Store(r1 + 16);
         c2a.Store(r2);
@@ -210,36 +233,34 @@ internal static unsafe class Kernel512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows8(int k, float* a, float* b, float* c, nint ldc)
+    private static void Rows8(int k, float* a, float* b, nint bRow, float* c, nint ldc, bool accumulate)
     {
-        float* r0 = c;
-        float* r1 = c + 1 * ldc;
-        float* r2 = c + 2 * ldc;
-        float* r3 = c + 3 * ldc;
-        float* r4 = c + 4 * ldc;
-        float* r5 = c + 5 * ldc;
-        float* r6 = c + 6 * ldc;
-        float* r7 = c + 7 * ldc;
-        var c0a = Vector512.Load(r0);
-        var c0b = Vector512.Load(r0 + 16);
-        var c1a = Vector512.Load(r1);
-        var c1b = Vector512.Load(r1 + 16);
-        var c2a = Vector512.Load(r2);
-        var c2b = Vector512.Load(r2 + 16);
-        var c3a = Vector512.Load(r3);
-        var c3b = Vector512.Load(r3 + 16);
-        var c4a = Vector512.Load(r4);
-        var c4b = Vector512.Load(r4 + 16);
-        var c5a = Vector512.Load(r5);
-        var c5b = Vector512.Load(r5 + 16);
-        var c6a = Vector512.Load(r6);
-        var c6b = Vector512.Load(r6 + 16);
-        var c7a = Vector512.Load(r7);
-        var c7b = Vector512.Load(r7 + 16);
-        for (; k > 0; k--, a += 8, b += 32)
+        float* r1 = c + ldc, r2 = r1 + ldc, r3 = r2 + ldc, r4 = r3 + ldc, r5 = r4 + ldc, r6 = r5 + ldc, r7 = r6 + ldc;
+        Vector512<float> c0a = Vector512<float>.Zero, c0b = Vector512<float>.Zero;
+        Vector512<float> c1a = Vector512<float>.Zero, c1b = Vector512<float>.Zero;
+        Vector512<float> c2a = Vector512<float>.Zero, c2b = Vector512<float>.Zero;
+        Vector512<float> c3a = Vector512<float>.Zero, c3b = Vector512<float>.Zero;
+        Vector512<float> c4a = Vector512<float>.Zero, c4b = Vector512<float>.Zero;
+        Vector512<float> c5a = Vector512<float>.Zero, c5b = Vector512<float>.Zero;
+        Vector512<float> c6a = Vector512<float>.Zero, c6b = Vector512<float>.Zero;
+        Vector512<float> c7a = Vector512<float>.Zero, c7b = Vector512<float>.Zero;
+        if (accumulate)
         {
-            var ba = Vector512.Load(b);
-            var bb = Vector512.Load(b + 16);
+            (c0a, c0b) = (Vector512.Load(c), Vector512.Load(c + 16));
+            (c1a, c1b) = (Vector512.Load(r1), Vector512.Load(r1 + 16));
+            (c2a, c2b) = (Vector512.Load(r2), Vector512.Load(r2 + 16));
+            (c3a, c3b) = (Vector512.Load(r3), Vector512.Load(r3 + 16));
+            (c4a, c4b) = (Vector512.Load(r4), Vector512.Load(r4 + 16));
+            (c5a, c5b) = (Vector512.Load(r5), Vector512.Load(r5 + 16));
+            (c6a, c6b) = (Vector512.Load(r6), Vector512.Load(r6 + 16));
+            (c7a, c7b) = (Vector512.Load(r7), Vector512.Load(r7 + 16));
+        }
+
+        for (; k > 0; k--, a += 8, b += bRow)
+        {
+            Vector512<float> ba = Vector512.Load(b), bb = Vector512.Load(b + 16);
+            Sse.Prefetch0(b + Ahead);
+            Sse.Prefetch0(b + Ahead + 16);
             var x = Vector512.Create(a[0]);
             c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
             c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
@@ -265,8 +286,9 @@ internal static unsafe class Kernel512
             c7a = Vector512.FusedMultiplyAdd(x, ba, c7a);
             c7b = Vector512.FusedMultiplyAdd(x, bb, c7b);
         }
-        c0a.Store(r0);
-        c0b.Store(r0 + 16);
+
+        c0a.Store(c);
+        c0b.Store(c + 16);
         c1a.Store(r1);
         c1b.Store(r1 + 16);
         c2a.Store(r2);
@@ -284,48 +306,42 @@ internal static unsafe class Kernel512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows12(int k, float* a, float* b, float* c, nint ldc)
+    private static void Rows12(int k, float* a, float* b, nint bRow, float* c, nint ldc, bool accumulate)
     {
-        float* r0 = c;
-        float* r1 = c + 1 * ldc;
-        float* r2 = c + 2 * ldc;
-        float* r3 = c + 3 * ldc;
-        float* r4 = c + 4 * ldc;
-        float* r5 = c + 5 * ldc;
-        float* r6 = c + 6 * ldc;
-        float* r7 = c + 7 * ldc;
-        float* r8 = c + 8 * ldc;
-        float* r9 = c + 9 * ldc;
-        float* r10 = c + 10 * ldc;
-        float* r11 = c + 11 * ldc;
-        var c0a = Vector512.Load(r0);
-        var c0b = Vector512.Load(r0 + 16);
-        var c1a = Vector512.Load(r1);
-        var c1b = Vector512.Load(r1 + 16);
-        var c2a = Vector512.Load(r2);
-        var c2b = Vector512.Load(r2 + 16);
-        var c3a = Vector512.Load(r3);
-        var c3b = Vector512.Load(r3 + 16);
-        var c4a = Vector512.Load(r4);
-        var c4b = Vector512.Load(r4 + 16);
-        var c5a = Vector512.Load(r5);
-        var c5b = Vector512.Load(r5 + 16);
-        var c6a = Vector512.Load(r6);
-        var c6b = Vector512.Load(r6 + 16);
-        var c7a = Vector512.Load(r7);
-        var c7b = Vector512.Load(r7 + 16);
-        var c8a = Vector512.Load(r8);
-        var c8b = Vector512.Load(r8 + 16);
-        var c9a = Vector512.Load(r9);
-        var c9b = Vector512.Load(r9 + 16);
-        var c10a = Vector512.Load(r10);
-        var c10b = Vector512.Load(r10 + 16);
-        var c11a = Vector512.Load(r11);
-        var c11b = Vector512.Load(r11 + 16);
-        for (; k > 0; k--, a += 12, b += 32)
+        float* r1 = c + ldc, r2 = r1 + ldc, r3 = r2 + ldc, r4 = r3 + ldc, r5 = r4 + ldc, r6 = r5 + ldc, r7 = r6 + ldc, r8 = r7 + ldc, r9 = r8 + ldc, r10 = r9 + ldc, r11 = r10 + ldc;
+        Vector512<float> c0a = Vector512<float>.Zero, c0b = Vector512<float>.Zero;
+        Vector512<float> c1a = Vector512<float>.Zero, c1b = Vector512<float>.Zero;
+        Vector512<float> c2a = Vector512<float>.Zero, c2b = Vector512<float>.Zero;
+        Vector512<float> c3a = Vector512<float>.Zero, c3b = Vector512<float>.Zero;
+        Vector512<float> c4a = Vector512<float>.Zero, c4b = Vector512<float>.Zero;
+        Vector512<float> c5a = Vector512<float>.Zero, c5b = Vector512<float>.Zero;
+        Vector512<float> c6a = Vector512<float>.Zero, c6b = Vector512<float>.Zero;
+        Vector512<float> c7a = Vector512<float>.Zero, c7b = Vector512<float>.Zero;
+        Vector512<float> c8a = Vector512<float>.Zero, c8b = Vector512<float>.Zero;
+        Vector512<float> c9a = Vector512<float>.Zero, c9b = Vector512<float>.Zero;
+        Vector512<float> c10a = Vector512<float>.Zero, c10b = Vector512<float>.Zero;
+        Vector512<float> c11a = Vector512<float>.Zero, c11b = Vector512<float>.Zero;
+        if (accumulate)
         {
-            var ba = Vector512.Load(b);
-            var bb = Vector512.Load(b + 16);
+            (c0a, c0b) = (Vector512.Load(c), Vector512.Load(c + 16));
+            (c1a, c1b) = (Vector512.Load(r1), Vector512.Load(r1 + 16));
+            (c2a, c2b) = (Vector512.Load(r2), Vector512.Load(r2 + 16));
+            (c3a, c3b) = (Vector512.Load(r3), Vector512.Load(r3 + 16));
+            (c4a, c4b) = (Vector512.Load(r4), Vector512.Load(r4 + 16));
+            (c5a, c5b) = (Vector512.Load(r5), Vector512.Load(r5 + 16));
+            (c6a, c6b) = (Vector512.Load(r6), Vector512.Load(r6 + 16));
+            (c7a, c7b) = (Vector512.Load(r7), Vector512.Load(r7 + 16));
+            (c8a, c8b) = (Vector512.Load(r8), Vector512.Load(r8 + 16));
+            (c9a, c9b) = (Vector512.Load(r9), Vector512.Load(r9 + 16));
+            (c10a, c10b) = (Vector512.Load(r10), Vector512.Load(r10 + 16));
+            (c11a, c11b) = (Vector512.Load(r11), Vector512.Load(r11 + 16));
+        }
+
+        for (; k > 0; k--, a += 12, b += bRow)
+        {
+            Vector512<float> ba = Vector512.Load(b), bb = Vector512.Load(b + 16);
+            Sse.Prefetch0(b + Ahead);
+            Sse.Prefetch0(b + Ahead + 16);
             var x = Vector512.Create(a[0]);
             c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
             c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
@@ -363,8 +379,9 @@ internal static unsafe class Kernel512
             c11a = Vector512.FusedMultiplyAdd(x, ba, c11a);
             c11b = Vector512.FusedMultiplyAdd(x, bb, c11b);
         }
-        c0a.Store(r0);
-        c0b.Store(r0 + 16);
+
+        c0a.Store(c);
+        c0b.Store(c + 16);
         c1a.Store(r1);
         c1b.Store(r1 + 16);
         c2a.Store(r2);
