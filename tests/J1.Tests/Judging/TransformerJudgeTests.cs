@@ -25,8 +25,6 @@ public sealed class TransformerJudgeTests
             KeyValueHeadCount = 2,
             HeadSize = 16,
             ContextLength = 512,
-            NormEpsilon = 1e-5f,
-            RopeTheta = 10_000,
             TieEmbeddings = true,
             Architecture = Architecture.Llama,
         }, tokenizer, 5);
