@@ -66,8 +66,6 @@ public sealed unsafe class ManagedEngine : ITrainableEngine
     /// <exception cref="ModelFileException">There is no model, or it cannot be used; the message says why.</exception>
     public static ManagedEngine Open(string path, EngineOptions? options = null)
     {
-        options ??= new EngineOptions();
-        options.Validate();
         using var files = ModelReader.Open(path);
         ITokenizer tokenizer = files.GgufMetadata is { } metadata ? TokenizerReader.FromGguf(metadata)
             : TokenizerReader.HasTokenizer(files.Path) ? TokenizerReader.FromFolder(files.Path)
@@ -86,9 +84,11 @@ public sealed unsafe class ManagedEngine : ITrainableEngine
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(tokenizer);
+        options ??= new EngineOptions();
+        options.Validate();
         var weights = new TensorBlock(new TensorLayout(Shapes.Of(config)), zeroed: false);
         foreach (var tensor in weights.Layout.Tensors) source.Read(tensor.Name, weights.Span(tensor));
-        return new ManagedEngine(config, tokenizer, weights, options ?? new EngineOptions(), path, frozen: false);
+        return new ManagedEngine(config, tokenizer, weights, options, path, frozen: false);
     }
 
     /// <summary>Makes a model from nothing: matrices normal with deviation 0.02, those that add to the residual stream divided by √(2 L) (as GPT-2 has it), norms 1.</summary>

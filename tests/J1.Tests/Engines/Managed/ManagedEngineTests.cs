@@ -351,7 +351,7 @@ public sealed class ManagedEngineTests
             while (!Volatile.Read(ref done))
             {
                 peak = Math.Max(peak, NativeBuffer.LiveBytes);
-                Thread.Sleep(0);
+                Thread.Sleep(1);
             }
         });
         watcher.Start();
