@@ -26,6 +26,7 @@ public sealed unsafe class ManagedEngine : ITrainableEngine
     private LoraAdapter? _adapter;
     private PackedWeights? _packed;     // for generating; gone when the weights move
     private string? _identity;
+    private bool _disposed;
 
     private ManagedEngine(ModelConfig config, ITokenizer tokenizer, TensorBlock weights, EngineOptions options, string? source, bool frozen)
     {
@@ -52,14 +53,19 @@ public sealed unsafe class ManagedEngine : ITrainableEngine
     public long TrainableCount => _trained?.Values.Layout.Length ?? 0;
 
     /// <summary>SHA-256 of all weights as they compute (adapter included) and of the shape, the first 32 hex digits.</summary>
-    public string Identity => _identity ??= Hash();
+    public string Identity
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return _identity ??= Hash();
+        }
+    }
 
     /// <summary>Opens a Hugging Face folder or a .gguf file, its tokenizer with it (a folder without one takes token ids alone).</summary>
     /// <exception cref="ModelFileException">There is no model, or it cannot be used; the message says why.</exception>
     public static ManagedEngine Open(string path, EngineOptions? options = null)
     {
-        options ??= new EngineOptions();
-        options.Validate();
         using var files = ModelReader.Open(path);
         ITokenizer tokenizer = files.GgufMetadata is { } metadata ? TokenizerReader.FromGguf(metadata)
             : TokenizerReader.HasTokenizer(files.Path) ? TokenizerReader.FromFolder(files.Path)
@@ -78,9 +84,11 @@ public sealed unsafe class ManagedEngine : ITrainableEngine
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(tokenizer);
+        options ??= new EngineOptions();
+        options.Validate();
         var weights = new TensorBlock(new TensorLayout(Shapes.Of(config)), zeroed: false);
         foreach (var tensor in weights.Layout.Tensors) source.Read(tensor.Name, weights.Span(tensor));
-        return new ManagedEngine(config, tokenizer, weights, options ?? new EngineOptions(), path, frozen: false);
+        return new ManagedEngine(config, tokenizer, weights, options, path, frozen: false);
     }
 
     /// <summary>Makes a model from nothing: matrices normal with deviation 0.02, those that add to the residual stream divided by √(2 L) (as GPT-2 has it), norms 1.</summary>
@@ -126,6 +134,7 @@ public sealed unsafe class ManagedEngine : ITrainableEngine
 
     public Sample[][] Generate(IReadOnlyList<int[]> prompts, int samplesPerPrompt, SamplingOptions sampling, ulong seed, CancellationToken cancellationToken = default)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(prompts);
         ArgumentNullException.ThrowIfNull(sampling);
         ArgumentOutOfRangeException.ThrowIfLessThan(samplesPerPrompt, 1);
@@ -195,6 +204,7 @@ public sealed unsafe class ManagedEngine : ITrainableEngine
 
     public IEngine Freeze()
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         var copy = new TensorBlock(_weights.Layout, zeroed: false);
         _weights.CopyTo(copy);
         return new ManagedEngine(Config, Tokenizer, copy, _options, _source, frozen: true);
@@ -221,6 +231,7 @@ public sealed unsafe class ManagedEngine : ITrainableEngine
     /// <exception cref="ModelFileException">A file could not be written; the older ones stay.</exception>
     public void Export(string folder)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         if (_adapter is not null)
         {
             _adapter.Export(folder, _source is null ? null : Path.GetFileNameWithoutExtension(_source));
@@ -255,6 +266,7 @@ public sealed unsafe class ManagedEngine : ITrainableEngine
 
     public void Dispose()
     {
+        _disposed = true;
         _packed?.Dispose();
         if (_adapter is null) _trained?.Dispose();
         _adapter?.Dispose();
@@ -315,6 +327,7 @@ public sealed unsafe class ManagedEngine : ITrainableEngine
 
     private void CheckBatch(IReadOnlyList<TokenSequence> batch, float temperature)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(batch);
         if (!(temperature > 0 && float.IsFinite(temperature))) throw new ArgumentException($"The temperature is {temperature}; it must be above 0.", nameof(temperature));
         for (var i = 0; i < batch.Count; i++)
@@ -336,6 +349,7 @@ public sealed unsafe class ManagedEngine : ITrainableEngine
 
     private void ThrowIfFrozen()
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         if (_frozen) throw new InvalidOperationException("This engine is a frozen copy; train the one it was made from.");
     }
 

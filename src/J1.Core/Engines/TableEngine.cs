@@ -46,13 +46,13 @@ public sealed class TableEngine : ITrainableEngine
         ArgumentNullException.ThrowIfNull(prompts);
         ArgumentNullException.ThrowIfNull(sampling);
         sampling.Validate();
-        return [.. prompts.Select((prompt, i) => Enumerable.Range(0, samplesPerPrompt).Select(j => Draw(prompt, sampling, SplitMix.For(seed, (ulong)i, (ulong)j))).ToArray())];
+        return [.. prompts.Select((prompt, i) => Enumerable.Range(0, samplesPerPrompt).Select(j => Draw(prompt, sampling, SplitMix.For(seed, (ulong)i, (ulong)j), cancellationToken)).ToArray())];
     }
 
     public TokenScores[] Score(IReadOnlyList<TokenSequence> batch, float temperature = 1, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        return [.. batch.Select(sequence => Score(sequence, temperature))];
+        return [.. batch.Select(sequence => Score(sequence, temperature, cancellationToken))];
     }
 
     public void Accumulate(IReadOnlyList<TokenSequence> batch, float temperature, SequenceLoss loss, CancellationToken cancellationToken = default)
@@ -60,24 +60,32 @@ public sealed class TableEngine : ITrainableEngine
         ArgumentNullException.ThrowIfNull(batch);
         ArgumentNullException.ThrowIfNull(loss);
         if (_frozen) throw new InvalidOperationException("This engine is frozen.");
-        for (var b = 0; b < batch.Count; b++)
+        try
         {
-            var sequence = batch[b];
-            var given = loss(b, Score(sequence, temperature));
-            for (var t = 0; t < sequence.CompletionLength; t++)
+            for (var b = 0; b < batch.Count; b++)
             {
-                // log p_y = z_y/T - log Σ e^(z/T):  d log p_y / d z_v = ([v = y] - p_v) / T
-                // H = -Σ p log p:                   d H / d z_v = -p_v (log p_v + H) / T
-                var at = sequence.PromptLength + t;
-                var (last, next) = (sequence.Tokens[at - 1], sequence.Tokens[at]);
-                var (logP, entropy) = LogSoftmax(last, temperature);
-                for (var v = 0; v < _size; v++)
+                var sequence = batch[b];
+                var given = loss(b, Score(sequence, temperature, cancellationToken));
+                for (var t = 0; t < sequence.CompletionLength; t++)
                 {
-                    var p = Math.Exp(logP[v]);
-                    var g = given.LogProbs[t] * ((v == next ? 1 : 0) - p) - (given.Entropies?[t] ?? 0) * p * (logP[v] + entropy);
-                    _gradient[last * _size + v] += (float)(g / temperature);
+                    // log p_y = z_y/T - log Σ e^(z/T):  d log p_y / d z_v = ([v = y] - p_v) / T
+                    // H = -Σ p log p:                   d H / d z_v = -p_v (log p_v + H) / T
+                    var at = sequence.PromptLength + t;
+                    var (last, next) = (sequence.Tokens[at - 1], sequence.Tokens[at]);
+                    var (logP, entropy) = LogSoftmax(last, temperature);
+                    for (var v = 0; v < _size; v++)
+                    {
+                        var p = Math.Exp(logP[v]);
+                        var g = given.LogProbs[t] * ((v == next ? 1 : 0) - p) - (given.Entropies?[t] ?? 0) * p * (logP[v] + entropy);
+                        _gradient[last * _size + v] += (float)(g / temperature);
+                    }
                 }
             }
+        }
+        catch
+        {
+            Array.Clear(_gradient);
+            throw;
         }
     }
 
@@ -131,12 +139,14 @@ public sealed class TableEngine : ITrainableEngine
         foreach (var array in (float[][])[_logits, _mean, _variance])
             for (var i = 0; i < array.Length; i++, at += 4)
                 array[i] = BinaryPrimitives.ReadSingleLittleEndian(bytes.AsSpan(at));
+        Array.Clear(_gradient);
     }
 
     public void Dispose() { }
 
-    private Sample Draw(int[] prompt, SamplingOptions sampling, SplitMix random)
+    private Sample Draw(int[] prompt, SamplingOptions sampling, SplitMix random, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         if (prompt.Length >= ContextLength)
             throw new ContextOverflowException($"A prompt of {prompt.Length} tokens leaves no room in a context of {ContextLength}.", prompt.Length, ContextLength);
         var (tokens, logProbs) = (new List<int>(), new List<float>());
@@ -152,8 +162,9 @@ public sealed class TableEngine : ITrainableEngine
         return new Sample([.. tokens], [.. logProbs], FinishReason.Length);
     }
 
-    private TokenScores Score(TokenSequence sequence, float temperature)
+    private TokenScores Score(TokenSequence sequence, float temperature, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         var (logProbs, entropies) = (new float[sequence.CompletionLength], new float[sequence.CompletionLength]);
         for (var t = 0; t < logProbs.Length; t++)
         {
