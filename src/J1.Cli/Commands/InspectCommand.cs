@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using J1.Engines;
 using J1.Engines.Managed;
 using J1.Engines.Managed.Files;
 using J1.Engines.Managed.Models;

@@ -79,7 +79,7 @@ internal sealed partial class ConfigBinder
             return Wrong(node, path, type);
         var text = scalar.Text;
         if (type == typeof(string))
-            return key.IsPath ? Path.GetFullPath(Path.Combine(scalar.Folder, text)) : text;
+            return key.IsPath(text) ? Path.GetFullPath(Path.Combine(scalar.Folder, text)) : text;
         if (type.IsEnum)
         {
             var names = Enum.GetNames(type);

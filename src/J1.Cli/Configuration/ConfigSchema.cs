@@ -8,6 +8,10 @@ namespace J1.Cli.Configuration;
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class PathValueAttribute : Attribute;
 
+/// <summary>A text that is a name, or a file where it has a slash or a dot.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class PromptValueAttribute : Attribute;
+
 /// <summary>On a section: one of its options is not a key there, because <paramref name="instead"/> sets it.</summary>
 [AttributeUsage(AttributeTargets.Property, AllowMultiple = true)]
 internal sealed class SetElsewhereAttribute(string property, string instead) : Attribute
@@ -28,7 +32,10 @@ internal sealed record SchemaKey(string Name, PropertyInfo Property)
     public bool IsNullable { get; } = Nullable.GetUnderlyingType(Property.PropertyType) is not null
         || (!Property.PropertyType.IsValueType && new NullabilityInfoContext().Create(Property).WriteState == NullabilityState.Nullable);
 
-    public bool IsPath { get; } = Property.IsDefined(typeof(PathValueAttribute));
+    private readonly bool _isPath = Property.IsDefined(typeof(PathValueAttribute)), _isNameOrPath = Property.IsDefined(typeof(PromptValueAttribute));
+
+    /// <summary>Whether <paramref name="text"/> as a value of this key names a file.</summary>
+    public bool IsPath(string text) => _isPath || (_isNameOrPath && text.AsSpan().IndexOfAny("/.\\") >= 0);
 
     public IReadOnlyList<SetElsewhereAttribute> Elsewhere { get; } = [.. Property.GetCustomAttributes<SetElsewhereAttribute>()];
 }

@@ -38,11 +38,17 @@ internal static partial class ConfigWriter
         null => "null",
         bool flag => flag ? "true" : "false",
         Enum choice => Names.Snake(choice.ToString()),
-        string text => Text(key.IsPath ? Path.GetRelativePath(folder, text).Replace('\\', '/') : text),
+        string text => Text(key.IsPath(text) ? Relative(folder, text) : text),
         IEnumerable items => $"[{string.Join(", ", items.Cast<object>().Select(item => Value(item, key, folder)))}]",
         IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
         _ => throw new NotSupportedException($"Configurations have no values of type {value.GetType().Name}."),
     };
+
+    private static string Relative(string folder, string path)
+    {
+        var relative = Path.GetRelativePath(folder, path).Replace('\\', '/');
+        return relative.Contains('/') || Path.IsPathRooted(relative) ? relative : "./" + relative;
+    }
 
     private static string Text(string text)
     {

@@ -1,6 +1,7 @@
 using J1.Data;
 using J1.Engines.Managed;
 using J1.Grpo;
+using J1.Judging;
 
 namespace J1.Cli.Configuration;
 
@@ -140,12 +141,15 @@ internal sealed record DataSection
     [PathValue]
     public IReadOnlyList<string> Files { get; init; } = [];
 
-    /// <summary>Files that are for testing only; where there are some, nothing of <see cref="Files"/> is held out unless test_share says so.</summary>
+    /// <summary>Files that are for testing only.</summary>
     [PathValue]
     public IReadOnlyList<string> TestFiles { get; init; } = [];
 
     /// <summary>Share of each file held out for testing, split by instruction. Default 0.2.</summary>
     public double TestShare { get; init; } = 0.2;
+
+    /// <summary>Another number, other pairs are held out; not changed by the experiment's seed, so that runs are compared on the same pairs. Default 0.</summary>
+    public ulong SplitSeed { get; init; }
 
     /// <summary>The most training pairs from one file; null for all. Default null.</summary>
     public int? MaxPairsPerFile { get; init; }
@@ -154,7 +158,7 @@ internal sealed record DataSection
     public int? MaxPromptTokens { get; init; }
 
     /// <summary>What happens to pairs whose prompt is longer. Default refuse.</summary>
-    public LongPrompts LongPrompts { get; init; } = LongPrompts.Refuse;
+    public LongPromptPolicy LongPrompts { get; init; } = LongPromptPolicy.Refuse;
 
     public void Validate()
     {
@@ -164,16 +168,6 @@ internal sealed record DataSection
         if (Generate is null && Files is []) throw new ArgumentException("names no pairs; expected generate, or files.");
         if (Generate is not null && Files is not []) throw new ArgumentException($"{nameof(Generate)} and {nameof(Files)} are both given; expected one of them.");
     }
-}
-
-/// <summary>What is done with a pair whose prompt is too long.</summary>
-internal enum LongPrompts
-{
-    /// <summary>The run is refused, naming the pair.</summary>
-    Refuse,
-
-    /// <summary>The pair is left out, and counted.</summary>
-    Drop,
 }
 
 /// <summary>What the generator makes.</summary>

@@ -25,7 +25,7 @@ internal sealed record LoadedExperiment(Experiment Experiment, string File, stri
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes(ConfigWriter.Write(experiment with { Output = null }, folder)));
-        foreach (var input in experiment.Data.Files.Concat(experiment.Data.TestFiles).Where(System.IO.File.Exists))
+        foreach (var input in experiment.Data.Files.Concat(experiment.Data.TestFiles).Append(experiment.Judge.Prompt ?? "").Where(System.IO.File.Exists))
             hash.AppendData(SHA256.HashData(System.IO.File.ReadAllBytes(input)));
         return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
     }

@@ -15,7 +15,7 @@ internal sealed partial class YamlText
 
     private readonly string _name, _folder;
     private readonly Place? _place;
-    private readonly IParser _parser;
+    private readonly Parser _parser;
     private readonly List<ConfigProblem> _problems;
     private readonly Func<string, string?> _environment;
     private readonly Dictionary<string, ConfigNode> _anchors = new(StringComparer.Ordinal);
