@@ -6,7 +6,7 @@ namespace J1.Grpo;
 
 /// <summary>
 /// Pairs as a judge's prompts, completions as grades. An instant verdict is a completion of one token, the letter; a thinking judge's completion is
-/// what follows its prefix, to the end token.
+/// what follows its prefix, to the end token. A letter is not cut off, though it ends by length: leave <see cref="GrpoOptions.MaskTruncated"/> off for an instant judge.
 /// </summary>
 public sealed class JudgeTask : IJudgeTask
 {
@@ -130,9 +130,17 @@ public sealed class JudgeTask : IJudgeTask
         var text = $" {thought.Trim()} </think> <answer> [[{better}]] </answer>";
         if (Format.Read(text, truncated: false).Outcome != better)
             throw new DataException($"The thought of pair '{pair.Id}' cannot be imitated: it holds tags of the protocol, so that the whole would not be read as [[{better}]]. Take them out.");
-        int[] target = [.. _tokenizer.Encode(text), _tokenizer.EndTokens[0]];
+        int[] target = [.. _tokenizer.Encode(text), EndOfTurn()];
         return target.Length <= MaxCompletionTokens ? target
             : throw new DataException($"The thought of pair '{pair.Id}' makes a completion of {target.Length} tokens; at most {MaxCompletionTokens} may be drawn. Shorten it, or allow longer completions.");
+    }
+
+    /// <summary>Of a model's end tokens, the one that ends a turn of its chat format; where the format has none, its first.</summary>
+    private int EndOfTurn()
+    {
+        var turn = _tokenizer.EncodeChat([ChatMessage.User("?")]);
+        var last = Array.FindLastIndex(turn, token => _tokenizer.EndTokens.Contains(token));
+        return last >= 0 ? turn[last] : _tokenizer.EndTokens[0];
     }
 
     private static Grade Grade(Outcome outcome, Outcome better) => outcome switch

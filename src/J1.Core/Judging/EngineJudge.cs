@@ -54,7 +54,8 @@ public sealed class EngineJudge : IOrderedJudge
         var sampling = format.IsInstantVerdict ? null : options.Sampling;
         Provenance = new Provenance
         {
-            Judge = Hashes.Of("engine", engine.Identity, format.Hash, sampling, options.Seed),
+            Judge = sampling is null ? Hashes.Of("instant", engine.Identity, format.Hash)
+                : Hashes.Of("engine", engine.Identity, format.Hash, sampling.MaxTokens, sampling.Temperature, sampling.TopK, sampling.TopP, sampling.MinP, options.Seed),
             Model = engine.Identity,
             Prompt = format.Hash,
             Sampling = sampling,

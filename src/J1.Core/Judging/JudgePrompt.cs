@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using System.Text.RegularExpressions;
 using J1.Data;
@@ -10,6 +11,8 @@ namespace J1.Judging;
 /// </summary>
 public sealed partial record JudgePrompt
 {
+    private static readonly ConcurrentDictionary<string, JudgePrompt> Known = new(StringComparer.Ordinal);
+
     private readonly (string Text, bool IsPlaceholder)[] _parts;
     private readonly string[] _markers;
 
@@ -43,7 +46,9 @@ public sealed partial record JudgePrompt
 
     /// <summary>A prompt that comes with the library.</summary>
     /// <exception cref="ArgumentException">No prompt has this name; the message lists them.</exception>
-    public static JudgePrompt BuiltIn(string name)
+    public static JudgePrompt BuiltIn(string name) => Known.GetOrAdd(name, Load);
+
+    private static JudgePrompt Load(string name)
     {
         using var stream = typeof(JudgePrompt).Assembly.GetManifestResourceStream(Folder + name)
             ?? throw new ArgumentException($"There is no prompt named '{name}'; there are {string.Join(", ", BuiltInNames)}.", nameof(name));

@@ -61,7 +61,7 @@ public sealed record PairJudgement
         {
             Id = id,
             Outcome = Outcome.Invalid,
-            Invalid = one.Invalid ?? two.Invalid,
+            Invalid = one.Invalid is { } a && two.Invalid is { } b ? (a < b ? a : b) : one.Invalid ?? two.Invalid,
             FirstOrder = one.Outcome,
             SecondOrder = two.Outcome.Swap(),
             First = first,
