@@ -67,10 +67,17 @@ internal static class Tool
             error.WriteLine($"Failed: {problem.Message}");
             return ExitCode.Failed;
         }
+        catch (Exception bug)
+        {
+            error.WriteLine($"Failed, and not by your doing; please report this:\n{bug}");
+            return ExitCode.Failed;
+        }
     }
 
     private static RootCommand Root(CommandContext context) => new("Trains language models to judge answers, by GRPO, and puts them to work.")
     {
+        RunCommand.Create(context),
+        JudgeCommand.Create(context),
         InspectCommand.Create(context),
     };
 }

@@ -67,7 +67,7 @@ internal sealed class InspectCommand(CommandContext context)
         var logProbs = Models.LogProbabilities(engine, tokens, cancellationToken);
         if (json)
         {
-            context.Out.WriteLine(JsonSerializer.Serialize(new { ids = tokens, log_probs = logProbs }, Json.Line));
+            context.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $$"""{"ids": [{{string.Join(", ", tokens)}}], "log_probs": [{{string.Join(", ", logProbs.Select(l => l.ToString(CultureInfo.InvariantCulture)))}}]}"""));
             return;
         }
 

@@ -19,6 +19,9 @@ internal sealed record RunState
 
     public int GrpoSteps { get; init; }
 
+    /// <summary>The step of GRPO after which the test pairs were last judged on the way.</summary>
+    public int MeasuredAt { get; init; }
+
     /// <summary>Loss of the first and of the latest step of the warm start.</summary>
     public double? FirstLoss { get; init; }
 
