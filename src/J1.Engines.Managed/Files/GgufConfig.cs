@@ -78,6 +78,7 @@ internal sealed class GgufConfig
             Rope = Rope(headSize, ropeFactors),
             TieEmbeddings = !tensors.ContainsKey("output.weight"),
             BosToken = Token("bos_token_id"),
+            PaddingToken = Token("padding_token_id"),
             EndTokens = [.. new[] { Token("eos_token_id"), Token("eot_token_id"), Token("eom_token_id") }.OfType<int>().Distinct()],
         };
         if (config.KeyValueHeadCount < 1 || heads % config.KeyValueHeadCount != 0)

@@ -50,6 +50,7 @@ internal static class HuggingFaceConfig
             RmsEpsilon = (float)json.PositiveNumber("rms_norm_eps", 1e-6),
             Rope = ReadRope(json, context),
             TieEmbeddings = json.Flag("tie_word_embeddings"),
+            PaddingToken = json.Integers("pad_token_id").Select(id => (int?)id).FirstOrDefault(),
             BosToken = json.Integers("bos_token_id").Concat(generation?.Integers("bos_token_id") ?? []).Select(id => (int?)id).FirstOrDefault(),
             EndTokens = ends.Count > 0 ? ends : json.Integers("eos_token_id"),
         };

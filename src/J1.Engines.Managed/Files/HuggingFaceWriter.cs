@@ -62,6 +62,8 @@ public static class HuggingFaceWriter
         json.WriteNumber("num_attention_heads", config.HeadCount);
         json.WriteNumber("num_hidden_layers", config.LayerCount);
         json.WriteNumber("num_key_value_heads", config.KeyValueHeadCount);
+        if (config.PaddingToken is { } padding)
+            json.WriteNumber("pad_token_id", padding);
         // The shortest decimal that is this float32: 1e-05, not 9.99999974e-06.
         json.WriteFloat("rms_norm_eps", double.Parse(config.RmsEpsilon.ToString("R", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture));
         WriteRope(json, config.Rope);

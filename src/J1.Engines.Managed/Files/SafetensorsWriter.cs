@@ -26,23 +26,24 @@ public static class SafetensorsWriter
 {
     /// <summary>Writes a file, or leaves the old one untouched when that fails.</summary>
     /// <exception cref="ModelFileException">It could not be written, for example because the disk is full.</exception>
-    public static void Write(string path, IEnumerable<TensorInfo> tensors, TensorReader read, SafetensorsType type = SafetensorsType.F32) =>
-        Write(path, tensors, read, type, create: null);
+    public static void Write(string path, IEnumerable<TensorInfo> tensors, TensorReader read, SafetensorsType type = SafetensorsType.F32, IReadOnlyDictionary<string, string>? metadata = null) =>
+        Write(path, tensors, read, type, create: null, metadata);
 
-    internal static void Write(string path, IEnumerable<TensorInfo> tensors, TensorReader read, SafetensorsType type, Func<string, Stream>? create)
+    internal static void Write(
+        string path, IEnumerable<TensorInfo> tensors, TensorReader read, SafetensorsType type, Func<string, Stream>? create, IReadOnlyDictionary<string, string>? metadata = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(tensors);
         ArgumentNullException.ThrowIfNull(read);
         using var files = new AtomicFiles(create);
-        files.Add(path, stream => Write(stream, tensors, read, type));
+        files.Add(path, stream => Write(stream, tensors, read, type, metadata));
         files.Commit();
     }
 
-    internal static void Write(Stream stream, IEnumerable<TensorInfo> tensors, TensorReader read, SafetensorsType type)
+    internal static void Write(Stream stream, IEnumerable<TensorInfo> tensors, TensorReader read, SafetensorsType type, IReadOnlyDictionary<string, string>? metadata = null)
     {
         var ordered = tensors.OrderBy(tensor => tensor.Name, StringComparer.Ordinal).ToList();
-        var header = Header(ordered, type);
+        var header = Header(ordered, type, metadata);
         Span<byte> length = stackalloc byte[8];
         BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
         stream.Write(length);
@@ -70,7 +71,7 @@ public static class SafetensorsWriter
         }
     }
 
-    private static byte[] Header(List<TensorInfo> tensors, SafetensorsType type)
+    private static byte[] Header(List<TensorInfo> tensors, SafetensorsType type, IReadOnlyDictionary<string, string>? metadata)
     {
         var width = type == SafetensorsType.F32 ? 4 : 2;
         using var buffer = new MemoryStream();
@@ -79,6 +80,7 @@ public static class SafetensorsWriter
             json.WriteStartObject();
             json.WriteStartObject("__metadata__");
             json.WriteString("format", "pt");
+            foreach (var (key, value) in metadata ?? new Dictionary<string, string>()) json.WriteString(key, value);
             json.WriteEndObject();
             long at = 0;
             foreach (var tensor in tensors)

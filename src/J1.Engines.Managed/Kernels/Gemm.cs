@@ -47,13 +47,13 @@ public static unsafe class Gemm
     public static void MultiplyOnThisThread(GemmLayout layout, int m, int n, int k, float* a, int lda, float* b, int ldb, float* c, int ldc, bool accumulate) =>
         Multiply(layout, m, n, k, a, lda, b, ldb, c, ldc, accumulate, threads: 1);
 
-    /// <summary>C[m, n] = A[m, k] · Bᵀ with B packed beforehand: no packing per call, which is what a few rows need.</summary>
-    public static void MultiplyPacked(int m, float* a, int lda, PackedMatrix b, float* c, int ldc)
+    /// <summary>C[m, n] = or += A[m, k] · Bᵀ with B packed beforehand: no packing per call, which is what a few rows need.</summary>
+    public static void MultiplyPacked(int m, float* a, int lda, PackedMatrix b, float* c, int ldc, bool accumulate = false)
     {
         ArgumentNullException.ThrowIfNull(b);
         var threads = (long)m * b.Rows * b.Columns > ParallelWork ? Workers.Count : 1;
-        if (b.Bits == 0) Naive.Multiply(GemmLayout.NT, m, b.Rows, b.Columns, a, lda, b.Data.Pointer, b.Columns, c, ldc, accumulate: false);
-        else if (m > 0) new Product(GemmLayout.NT, m, b.Rows, b.Columns, a, lda, b.Data.Pointer, b.Columns, c, ldc, false, b.Bits, threads).RunPacked();
+        if (b.Bits == 0) Naive.Multiply(GemmLayout.NT, m, b.Rows, b.Columns, a, lda, b.Data.Pointer, b.Columns, c, ldc, accumulate);
+        else if (m > 0) new Product(GemmLayout.NT, m, b.Rows, b.Columns, a, lda, b.Data.Pointer, b.Columns, c, ldc, accumulate, b.Bits, threads).RunPacked();
     }
 
     private static void Multiply(GemmLayout layout, int m, int n, int k, float* a, int lda, float* b, int ldb, float* c, int ldc, bool accumulate, int threads)

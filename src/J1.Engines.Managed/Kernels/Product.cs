@@ -162,7 +162,10 @@ internal sealed unsafe class Product(
     }
 
     // The kernels exist for some row counts; a panel with fewer rows than the largest lies in such pieces, one after the other.
-    private int Piece(int rows) => bits == 512
+    private int Piece(int rows) => Piece(bits, rows);
+
+    /// <summary>The rows of the largest kernel that <paramref name="rows"/> rows fill.</summary>
+    public static int Piece(int bits, int rows) => bits == 512
         ? rows switch { >= 12 => 12, >= 8 => 8, >= 6 => 6, >= 4 => 4, _ => rows }
         : rows switch { >= 6 => 6, >= 4 => 4, _ => rows };
 

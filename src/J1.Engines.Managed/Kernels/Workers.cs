@@ -43,6 +43,13 @@ public static class Workers
         finally { Gate.Exit(); }
     }
 
+    /// <summary>Calls <paramref name="body"/> for pieces [from, to) of 0 .. <paramref name="count"/>, each of <paramref name="grain"/> items but the last.</summary>
+    public static void Split(int count, int grain, Action<int, int> body)
+    {
+        ArgumentNullException.ThrowIfNull(body);
+        Run((count + grain - 1) / grain, piece => body(piece * grain, Math.Min(count, (piece + 1) * grain)));
+    }
+
     private static void Start()
     {
         for (; _started < Count - 1; _started++)

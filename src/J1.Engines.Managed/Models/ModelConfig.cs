@@ -53,6 +53,9 @@ public sealed record ModelConfig
     /// <summary>Token put first by the model's own convention, where it has one.</summary>
     public int? BosToken { get; init; }
 
+    /// <summary>Token that fills batches elsewhere; as in transformers, its row of the embedding learns nothing from being read. Null where the model names none.</summary>
+    public int? PaddingToken { get; init; }
+
     /// <summary>Tokens that end a completion.</summary>
     public IReadOnlyList<int> EndTokens { get; init; } = [];
 

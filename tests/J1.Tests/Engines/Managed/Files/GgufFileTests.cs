@@ -40,7 +40,7 @@ public sealed class GgufFileTests
         using var folder = ModelReader.Open(Shared.PathTo($"golden/hf/{name}"));
         Weights.AssertEqual(folder.Weights, file.Weights);
         // The file has a tokenizer, and with it end tokens, of its own.
-        Assert.Equal(folder.Config with { EndTokens = file.Config.EndTokens }, file.Config);
+        Assert.Equal(folder.Config with { EndTokens = file.Config.EndTokens, PaddingToken = file.Config.PaddingToken }, file.Config);
         Assert.Equal([2], file.Config.EndTokens);
         Assert.Equal(ModelFormat.Gguf, file.Format);
     }
@@ -65,6 +65,7 @@ public sealed class GgufFileTests
                 Rope = new RopeConfig { Theta = 100_000 },
                 TieEmbeddings = true,
                 BosToken = 1,
+                PaddingToken = 2,
                 EndTokens = model.Config.EndTokens,
             },
             model.Config);

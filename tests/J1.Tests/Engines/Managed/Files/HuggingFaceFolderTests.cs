@@ -34,6 +34,7 @@ public sealed class HuggingFaceFolderTests
                 Rope = new RopeConfig { Theta = 10_000 },
                 TieEmbeddings = false,
                 BosToken = 0,
+                PaddingToken = 1,
                 EndTokens = config.EndTokens,
             },
             config);
