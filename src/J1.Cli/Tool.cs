@@ -57,7 +57,7 @@ internal static class Tool
             error.WriteLine("Interrupted.");
             return ExitCode.Interrupted;
         }
-        catch (Exception problem) when (problem is ConfigException or UsageException or DataException or ModelFileException or ContextOverflowException or FileNotFoundException or InvalidDataException)
+        catch (Exception problem) when (problem is ConfigException or UsageException or DataException or ModelFileException or ContextOverflowException or FileNotFoundException or InvalidDataException or InsufficientMemoryException)
         {
             error.WriteLine(problem.Message);
             return ExitCode.WrongInput;

@@ -58,7 +58,7 @@ internal sealed class InspectCommand(CommandContext context)
 
     private void Score(string model, string? adapter, string? text, string? ids, bool json, CancellationToken cancellationToken)
     {
-        using var engine = ManagedEngine.Open(model, new EngineOptions { Trainable = false });
+        using var engine = ManagedEngine.Open(model);
         if (adapter is not null) engine.LoadAdapter(adapter);
         if (text is not null && engine.Tokenizer is IdTokenizer) throw NoTokenizer(model);
         var tokens = text is not null ? engine.Tokenizer.Encode(text) : ParseIds(ids!, engine.Config.VocabularySize);

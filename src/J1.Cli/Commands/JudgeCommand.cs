@@ -86,7 +86,7 @@ internal sealed class JudgeCommand(CommandContext context)
         if (Directory.Exists(model) && PeftAdapter.Exists(model) && !File.Exists(Path.Combine(model, "config.json")))
             throw new UsageException($"'{model}' is a LoRA adapter. Name its base with --model, and this folder with --adapter.");
         judgeFile = JudgeFile.Find(request.Adapter, model);
-        var engine = ManagedEngine.Open(model, new EngineOptions { Trainable = false });
+        var engine = ManagedEngine.Open(model);
         try
         {
             if (request.Adapter is not null) engine.LoadAdapter(request.Adapter);

@@ -66,6 +66,7 @@ internal sealed record ModelSection
     public int? ContextLength { get; init; }
 
     /// <summary>Adapters that are trained in place of the model's own weights; absent to train those.</summary>
+    [SetElsewhere(nameof(LoraOptions.Seed), "seed")]
     public LoraOptions? Lora { get; init; }
 
     /// <summary>Tokens that the engine takes through the model at once; more is faster and needs more memory. Default 2048.</summary>

@@ -15,7 +15,10 @@ namespace J1.Cli.Running;
 /// </summary>
 internal sealed class ExperimentRun : IDisposable
 {
-    private const int PairsPerCall = 32, ShownSamples = 4;
+    /// <summary>Pairs judged in one call.</summary>
+    public const int PairsPerCall = 32;
+
+    private const int ShownSamples = 4;
 
     private readonly LoadedExperiment _loaded;
     private readonly Experiment _experiment;
@@ -27,23 +30,19 @@ internal sealed class ExperimentRun : IDisposable
     private readonly UsablePairs _pairs;
 
     /// <summary>Reads data and model; nothing is trained yet.</summary>
+    /// <exception cref="InsufficientMemoryException">It cannot fit; the message holds the numbers.</exception>
     public ExperimentRun(LoadedExperiment loaded, RunFolder folder, RunDisplay display, TimeProvider time)
     {
         (_loaded, _experiment, _folder, _display, _time) = (loaded, loaded.Experiment, folder, display, time);
         var data = RunData.Load(_experiment.Data, _experiment.Seed);
-        _engine = RunModel.Open(_experiment, data.Train);
-        try
-        {
-            _task = RunModel.Task(_experiment, _engine);
-            _pairs = data.For(_task, _experiment.Evaluate.Pairs);
-            CheckTargets();
-            Introduce(data);
-        }
-        catch
-        {
-            _engine.Dispose();
-            throw;
-        }
+        var model = new RunModel(_experiment, data.Train);
+        _task = model.Task;
+        _pairs = data.For(_task, _experiment.Evaluate.Pairs);
+        CheckTargets();
+        var memory = model.Memory(_pairs);
+        memory.Check();
+        _engine = model.Open();
+        Introduce(data, memory);
     }
 
     private RunState State
@@ -279,7 +278,7 @@ internal sealed class ExperimentRun : IDisposable
             throw new DataException($"A warm start has nothing to imitate in {without} of {_pairs.Train.Count} training pairs: it needs mode verdict, and for a thinking judge pairs with a thought for both orders. Leave out warm_start, or set judge.thinking: false.");
     }
 
-    private void Introduce(RunData data)
+    private void Introduce(RunData data, MemoryEstimate memory)
     {
         var (e, c) = (_experiment, _engine.Config);
         var grpo = e.Grpo;
@@ -293,6 +292,7 @@ internal sealed class ExperimentRun : IDisposable
             _display.Say(string.Create(CultureInfo.InvariantCulture, $"warm start  {warm.Steps} steps of {warm.PairsPerStep} pairs, learning rate {warm.LearningRate} {Names.Snake(warm.Schedule.ToString())}"));
         if (grpo.Steps > 0)
             _display.Say(string.Create(CultureInfo.InvariantCulture, $"grpo        {grpo.Steps} steps of {grpo.PairsPerStep} pairs × 2 orders × {grpo.GroupSize} samples, loss {Names.Snake(grpo.Loss.ToString())}, KL {grpo.KlCoefficient}, advantage by {Names.Snake(grpo.AdvantageScaling.ToString())}, learning rate {grpo.LearningRate} {Names.Snake(grpo.Schedule.ToString())}; reward: correctness {e.Reward.Correctness}, consistency {e.Reward.Consistency}"));
+        _display.Say($"memory      about {memory}");
     }
 
     private string LeftOut(RunData data)
