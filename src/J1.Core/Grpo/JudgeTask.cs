@@ -73,7 +73,7 @@ public sealed class JudgeTask : IJudgeTask
     /// Instant verdict: the letter. Thinking verdict: the pair's thought and the verdict, encoded as text that follows the prompt, and the end token.
     /// Null for the score modes, whose scores no pair tells, and where a label or a thought is missing.
     /// </summary>
-    /// <exception cref="DataException">The thought holds tags, so that the completion would not say the label's verdict; or it is longer than a completion may be.</exception>
+    /// <exception cref="DataException">A thought holds the tags of thoughts, or is longer than a completion may be.</exception>
     public int[][]? Targets(PreferencePair pair)
     {
         ArgumentNullException.ThrowIfNull(pair);
@@ -94,7 +94,7 @@ public sealed class JudgeTask : IJudgeTask
         return letter == Outcome.Invalid ? Judgement.Without(InvalidReason.Unparsed, text) : new Judgement { Outcome = letter, Text = text };
     }
 
-    /// <summary>The pairs to train on: those whose prompts, and thoughts where there are any, fit.</summary>
+    /// <summary>The pairs to train on: those whose prompts both fit, with room for a completion.</summary>
     /// <exception cref="ContextOverflowException">A pair does not fit, and the policy is to refuse.</exception>
     /// <exception cref="DataException">A pair has no label A or B.</exception>
     public FilteredPairs Filter(IEnumerable<PreferencePair> pairs)
@@ -127,9 +127,10 @@ public sealed class JudgeTask : IJudgeTask
 
     private int[] Target(PreferencePair pair, string thought, Outcome better)
     {
-        var text = $" {thought.Trim()} </think> <answer> [[{better}]] </answer>";
-        if (Format.Read(text, truncated: false).Outcome != better)
-            throw new DataException($"The thought of pair '{pair.Id}' cannot be imitated: it holds tags of the protocol, so that the whole would not be read as [[{better}]]. Take them out.");
+        if (thought.Contains("<think>", StringComparison.Ordinal) || thought.Contains("</think>", StringComparison.Ordinal))
+            throw new DataException($"The thought of pair '{pair.Id}' holds <think> or </think>, and would teach to end a thought in its middle. Take the tags out.");
+        var opening = Format.AssistantPrefix.Contains("<think>", StringComparison.Ordinal) ? "" : "<think>";
+        var text = $"{opening} {thought.Trim()} </think> <answer> [[{better}]] </answer>";
         int[] target = [.. _tokenizer.Encode(text), EndOfTurn()];
         return target.Length <= MaxCompletionTokens ? target
             : throw new DataException($"The thought of pair '{pair.Id}' makes a completion of {target.Length} tokens; at most {MaxCompletionTokens} may be drawn. Shorten it, or allow longer completions.");

@@ -60,8 +60,8 @@ internal sealed class ScriptedEngine : IEngine
         Calls++;
         return [.. batch.Select(sequence =>
         {
-            var (prompt, next) = (sequence.Tokens.AsSpan(0, sequence.PromptLength), sequence.Tokens.AsSpan(sequence.PromptLength));
-            return new TokenScores([(float)LogProb(Tokenizer.Decode(prompt), Tokenizer.Decode(next))], [0]);
+            var (prompt, next) = (Tokenizer.Decode(sequence.Tokens.AsSpan(0, sequence.PromptLength)), Tokenizer.Decode(sequence.Tokens.AsSpan(sequence.PromptLength)));
+            return new TokenScores([(float)LogProb(prompt, next)], [0]);
         })];
     }
 
