@@ -191,7 +191,7 @@ internal sealed class JudgeCommand(CommandContext context)
         }
         var ids = labelled.Select(pair => pair.Id).ToHashSet(StringComparer.Ordinal);
         var s = EvaluationSummary.Of(labelled, [.. judgements.Where(judgement => ids.Contains(judgement.Id))]);
-        context.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"On {s.N} labelled pairs: consistent accuracy {s.ConsistentAccuracy:0.00} [{s.Interval95[0]:0.00}, {s.Interval95[1]:0.00}], both orders together {s.AccuracyBothOrders:0.00}, flips {s.Flips:0.00}, ties {s.Ties:0.00}, invalid {s.Invalid:0.00}, says the first answer {s.ARate:0.00}; the longer answer {s.LongerBaseline:0.00}."));
+        context.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"On {s.N} labelled pairs: consistent accuracy {s.ConsistentAccuracy:0.00} [{s.Interval95[0]:0.00}, {s.Interval95[1]:0.00}], both orders together {s.AccuracyBothOrders:0.00}, flips {s.Flips:0.00}, ties {s.Ties:0.00}, invalid {s.Invalid:0.00}, says the first answer {s.ARate?.ToString("0.00", CultureInfo.InvariantCulture) ?? "-"}; the longer answer {s.LongerBaseline:0.00}."));
     }
 
     private sealed record Request(string Model, string? Adapter, string? Mode, string? Format, string? Prompt, ulong Seed, float Temperature, int Votes, int? MaxTokens);

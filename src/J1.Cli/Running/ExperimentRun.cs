@@ -81,8 +81,8 @@ internal sealed class ExperimentRun : IDisposable
 
     private void Prepare()
     {
-        if (!File.Exists(_folder.At("environment.json"))) Files.WriteAtomically(_folder.At("environment.json"), Environments.Describe(_loaded, _time.GetUtcNow()));
-        if (!File.Exists(_folder.At("test_pairs.jsonl"))) PreferencePairs.Write(_folder.At("test_pairs.jsonl"), _pairs.Test);
+        if (!File.Exists(_folder.At(RunFolder.Environment))) Files.WriteAtomically(_folder.At(RunFolder.Environment), Environments.Describe(_loaded, _time.GetUtcNow()));
+        if (!File.Exists(_folder.At(RunFolder.TestPairs))) PreferencePairs.Write(_folder.At(RunFolder.TestPairs), _pairs.Test);
     }
 
     /// <summary>Everything up to the last step of GRPO.</summary>

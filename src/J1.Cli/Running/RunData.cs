@@ -16,8 +16,15 @@ internal sealed record RunData(IReadOnlyList<PreferencePair> Train, IReadOnlyLis
     {
         if (section.Generate is { } generate)
         {
-            var (made, unseen) = ProblemGenerator.Generate(generate.Kinds, generate.TrainPairs, generate.TestPairs, seed);
-            return new RunData(made, unseen, 0);
+            try
+            {
+                var (made, unseen) = ProblemGenerator.Generate(generate.Kinds, generate.TrainPairs, generate.TestPairs, seed);
+                return new RunData(made, unseen, 0);
+            }
+            catch (ArgumentException error)
+            {
+                throw new DataException($"data.generate: {error.Message}", error);
+            }
         }
 
         var (train, test, unlabelled) = (new List<PreferencePair>(), new List<PreferencePair>(), 0);

@@ -11,7 +11,7 @@ namespace J1.Cli.Running;
 /// </summary>
 internal sealed class RunFolder : IDisposable
 {
-    public const string Metrics = "metrics.jsonl", Samples = "samples.jsonl", Timings = "timings.jsonl";
+    public const string Metrics = "metrics.jsonl", Samples = "samples.jsonl", Timings = "timings.jsonl", Environment = "environment.json", TestPairs = "test_pairs.jsonl";
 
     private const string Unfinished = ".tmp";
     private const int Kept = 2;
@@ -48,12 +48,14 @@ internal sealed class RunFolder : IDisposable
     {
         var config = System.IO.Path.Combine(path, "config.resolved.yaml");
         var hashFile = System.IO.Path.Combine(path, "config.hash");
+        var checkpoints = System.IO.Path.Combine(path, "checkpoints");
         var isRun = File.Exists(config) && File.Exists(hashFile);
         if (!isRun && mustExist)
             throw new UsageException($"There is no run in '{path}' to resume. Leave out --resume to start one.");
         if (!isRun && Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any(entry => !IsOurs(entry)))
             throw new UsageException($"'{path}' is not empty and holds no run. Choose another folder with --output.");
-        if (isRun && File.ReadAllText(hashFile).Trim() != experiment.Hash)
+        var isOther = isRun && File.ReadAllText(hashFile).Trim() != experiment.Hash;
+        if (isOther && Directory.Exists(checkpoints) && Whole(checkpoints).Any())
             throw new UsageException($"'{path}' holds a run of another configuration ({FirstDifference(config, experiment, path)}). Choose another folder with --output, or delete that one.");
 
         Directory.CreateDirectory(path);
@@ -69,12 +71,13 @@ internal sealed class RunFolder : IDisposable
 
         try
         {
-            if (!isRun)
+            if (!isRun || isOther)
             {
+                // Another configuration that never came to a checkpoint, for one because it was refused, has left nothing worth keeping.
+                foreach (var stale in (string[])[Environment, TestPairs]) File.Delete(System.IO.Path.Combine(path, stale));
                 Files.WriteAtomically(config, $"# {experiment.Experiment.Name}: every value of the run, defaults included.\n{ConfigWriter.Write(experiment.Experiment with { Output = null }, path)}");
                 Files.WriteAtomically(hashFile, experiment.Hash + "\n");
             }
-            var checkpoints = System.IO.Path.Combine(path, "checkpoints");
             Directory.CreateDirectory(checkpoints);
             foreach (var unfinished in Directory.GetDirectories(checkpoints, "*" + Unfinished)) Directory.Delete(unfinished, recursive: true);
             var latest = Whole(checkpoints).LastOrDefault();
