@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using J1.Engines;
 using J1.Engines.Managed.Kernels;
 
 namespace J1.Benchmarks;

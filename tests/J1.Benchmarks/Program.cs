@@ -2,7 +2,7 @@ using System.Globalization;
 using J1.Benchmarks;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-IBenchmark[] benchmarks = [new GemmBenchmark()];
+IBenchmark[] benchmarks = [new GemmBenchmark(), new TrainingBenchmark()];
 
 var chosen = benchmarks.FirstOrDefault(benchmark => args.Length > 0 && benchmark.Name == args[0]);
 if (chosen is null)

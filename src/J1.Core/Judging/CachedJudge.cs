@@ -48,7 +48,8 @@ public sealed class CachedJudge : IJudge, IDisposable
     public async ValueTask<IReadOnlyList<PairJudgement>> JudgeAsync(IReadOnlyList<PreferencePair> pairs, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(pairs);
-        string[] keys = [.. pairs.Select(Key)];
+        var identity = _judge.Identity;
+        string[] keys = [.. pairs.Select(pair => Hashes.Of(identity, pair.Instruction, pair.ResponseA, pair.ResponseB))];
         var judgements = new PairJudgement?[pairs.Count];
         lock (_lock)
             for (var i = 0; i < pairs.Count; i++)
@@ -67,8 +68,6 @@ public sealed class CachedJudge : IJudge, IDisposable
     }
 
     public void Dispose() => _file?.Dispose();
-
-    private string Key(PreferencePair pair) => Hashes.Of(_judge.Identity, pair.Instruction, pair.ResponseA, pair.ResponseB);
 
     private void Remember(string key, PairJudgement judgement)
     {

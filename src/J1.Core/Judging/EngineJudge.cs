@@ -51,21 +51,27 @@ public sealed class EngineJudge : IOrderedJudge
         _limit = engine.ContextLength - completion;
         if (_limit < 1)
             throw new ArgumentException($"A completion of {completion} tokens leaves no room for a prompt in a context of {engine.ContextLength}; lower {nameof(SamplingOptions.MaxTokens)}.", nameof(options));
-        var sampling = format.IsInstantVerdict ? null : options.Sampling;
-        Provenance = new Provenance
-        {
-            Judge = sampling is null ? Hashes.Of("instant", engine.Identity, format.Hash)
-                : Hashes.Of("engine", engine.Identity, format.Hash, sampling.MaxTokens, sampling.Temperature, sampling.TopK, sampling.TopP, sampling.MinP, options.Seed),
-            Model = engine.Identity,
-            Prompt = format.Hash,
-            Sampling = sampling,
-            Seed = sampling is null ? 0 : options.Seed,
-        };
     }
 
     public JudgeMode Mode => _format.Mode;
 
-    public Provenance Provenance { get; }
+    /// <summary>Model, prompt, sampling and seed, as they are now: weights that are trained change it.</summary>
+    public Provenance Provenance
+    {
+        get
+        {
+            var (model, sampling) = (_engine.Identity, _format.IsInstantVerdict ? null : _options.Sampling);
+            return new Provenance
+            {
+                Judge = sampling is null ? Hashes.Of("instant", model, _format.Hash)
+                    : Hashes.Of("engine", model, _format.Hash, sampling.MaxTokens, sampling.Temperature, sampling.TopK, sampling.TopP, sampling.MinP, _options.Seed),
+                Model = model,
+                Prompt = _format.Hash,
+                Sampling = sampling,
+                Seed = sampling is null ? 0 : _options.Seed,
+            };
+        }
+    }
 
     /// <summary>Reads what is shown.</summary>
     /// <exception cref="ContextOverflowException">A prompt is too long and the policy is to refuse; the message names pair, length and limit.</exception>

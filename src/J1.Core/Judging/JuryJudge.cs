@@ -16,20 +16,20 @@ public sealed class JuryJudge : IJudge
         ArgumentNullException.ThrowIfNull(members);
         if (members.Count == 0) throw new ArgumentException("A jury needs at least one judge.", nameof(members));
         _members = members;
-        Identity = Hashes.Of(["jury", .. members.Select(member => member.Identity)]);
     }
 
-    public string Identity { get; }
+    public string Identity => Hashes.Of(["jury", .. _members.Select(member => member.Identity)]);
 
     public async ValueTask<IReadOnlyList<PairJudgement>> JudgeAsync(IReadOnlyList<PreferencePair> pairs, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(pairs);
+        var provenance = new Provenance { Judge = Identity, Votes = _members.Count };
         var said = new List<IReadOnlyList<PairJudgement>>();
         foreach (var member in _members) said.Add(await member.JudgeAsync(pairs, cancellationToken).ConfigureAwait(false));
-        return [.. pairs.Select((pair, i) => Combine(pair.Id, [.. said.Select(judgements => judgements[i])]))];
+        return [.. pairs.Select((pair, i) => Combine(pair.Id, [.. said.Select(judgements => judgements[i])], provenance))];
     }
 
-    private PairJudgement Combine(string id, PairJudgement[] said)
+    private static PairJudgement Combine(string id, PairJudgement[] said, Provenance provenance)
     {
         var valid = said.Where(judgement => judgement.Outcome != Outcome.Invalid).ToArray();
         var isValid = valid.Length > 0 && 2 * valid.Length >= said.Length;
@@ -49,7 +49,7 @@ public sealed class JuryJudge : IJudge
             Probability = lead is { } l ? (l < 0 ? 1 - (0.5 - l) : 0.5 + l) : null,
             First = [.. said.SelectMany(judgement => judgement.First)],
             Second = [.. said.SelectMany(judgement => judgement.Second)],
-            Provenance = new Provenance { Judge = Identity, Votes = said.Length },
+            Provenance = provenance,
         };
     }
 

@@ -9,7 +9,7 @@ namespace J1.Judging;
 public sealed class TwoOrderJudge : IJudge
 {
     private readonly IOrderedJudge _judge;
-    private readonly Provenance _provenance;
+    private readonly int _votes;
 
     /// <param name="judge">Asked twice a pair.</param>
     /// <param name="votes">Completions an order; more than one needs a temperature above 0 to differ. Default 1.</param>
@@ -18,15 +18,22 @@ public sealed class TwoOrderJudge : IJudge
     {
         ArgumentNullException.ThrowIfNull(judge);
         ArgumentOutOfRangeException.ThrowIfLessThan(votes, 1);
-        (_judge, Calibration) = (judge, calibration);
-        Identity = Hashes.Of("two orders", judge.Provenance.Judge, votes, calibration?.Scale);
-        _provenance = judge.Provenance with { Judge = Identity, Votes = votes };
+        (_judge, _votes, Calibration) = (judge, votes, calibration);
     }
 
-    public string Identity { get; }
+    public string Identity => Provenance.Judge;
 
     /// <summary>Margin to probability; null where log-odds are taken as they are.</summary>
     public Calibration? Calibration { get; }
+
+    private Provenance Provenance
+    {
+        get
+        {
+            var asked = _judge.Provenance;
+            return asked with { Judge = Hashes.Of("two orders", asked.Judge, _votes, Calibration?.Scale), Votes = _votes };
+        }
+    }
 
     public async ValueTask<IReadOnlyList<PairJudgement>> JudgeAsync(IReadOnlyList<PreferencePair> pairs, CancellationToken cancellationToken = default)
     {
@@ -44,8 +51,9 @@ public sealed class TwoOrderJudge : IJudge
             if (order != 0) shown.Add(Show(pairs[i], order < 0 ? b : a, order < 0 ? a : b));
             asked[i] = order == 0 ? (at, at) : order < 0 ? (at, at + 1) : (at + 1, at);
         }
-        var read = await _judge.ReadAsync(shown, _provenance.Votes, cancellationToken).ConfigureAwait(false);
-        return [.. pairs.Select((pair, i) => PairJudgement.Combine(pair.Id, _judge.Mode, read[asked[i].First], read[asked[i].Second], _provenance, Calibration))];
+        var provenance = Provenance;
+        var read = await _judge.ReadAsync(shown, _votes, cancellationToken).ConfigureAwait(false);
+        return [.. pairs.Select((pair, i) => PairJudgement.Combine(pair.Id, _judge.Mode, read[asked[i].First], read[asked[i].Second], provenance, Calibration))];
     }
 
     private ShownPair Show(PreferencePair pair, string first, string second) =>
