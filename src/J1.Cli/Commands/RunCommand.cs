@@ -1,0 +1,39 @@
+using System.CommandLine;
+using J1.Cli.Configuration;
+using J1.Cli.Running;
+
+namespace J1.Cli.Commands;
+
+/// <summary><c>j1 run CONFIG</c>: an experiment from its file to its report.</summary>
+internal static class RunCommand
+{
+    public static Command Create(CommandContext context)
+    {
+        var config = new Argument<string>("CONFIG") { Description = "The experiment, a YAML file." };
+        var output = new Option<string?>("--output") { Description = "The run's folder. Default: runs/NAME-seedN.", HelpName = "DIR" };
+        var set = new Option<string[]>("--set") { Description = "Override a value, as in --set grpo.steps=40; may be repeated.", HelpName = "KEY=VALUE", DefaultValueFactory = _ => [] };
+        var resume = new Option<bool>("--resume") { Description = "Go on with the run in the folder; an error where there is none. Without it, a run of the same configuration goes on too, and otherwise a new one begins." };
+        var quiet = new Option<bool>("--quiet") { Description = "Show no progress, only the result." };
+        var command = new Command("run", "Run an experiment: warm start, GRPO, measurements before and after.") { config, output, set, resume, quiet };
+        command.SetAction((arguments, cancellationToken) => Task.FromResult(Run(
+            context, arguments.GetRequiredValue(config), arguments.GetValue(output), arguments.GetValue(set) ?? [], arguments.GetValue(resume), arguments.GetValue(quiet), cancellationToken)));
+        return command;
+    }
+
+    private static int Run(CommandContext context, string config, string? output, string[] sets, bool resume, bool quiet, CancellationToken cancellationToken)
+    {
+        var loaded = LoadedExperiment.Read(config, sets);
+        var experiment = loaded.Experiment;
+        var path = output ?? experiment.Output ?? Path.Combine("runs", $"{experiment.Name}-seed{experiment.Seed}");
+        using var folder = RunFolder.Open(path, loaded, resume);
+        var display = new RunDisplay(context, quiet);
+        if (folder.IsFinished)
+        {
+            display.Show(RunReport.Table(experiment, folder.State));
+            display.Tell($"This run is finished, in {path}. Delete the folder or choose another --output to run it again.");
+            return ExitCode.Done;
+        }
+        using var run = new ExperimentRun(loaded, folder, display, context.Time);
+        return run.Run(cancellationToken);
+    }
+}
