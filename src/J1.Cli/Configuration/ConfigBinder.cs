@@ -18,7 +18,7 @@ internal sealed partial class ConfigBinder
     public object? Section(Type type, MapNode node, string path, SchemaKey? owner = null)
     {
         var before = _problems.Count;
-        var keys = ConfigSchema.KeysOf(type);
+        SchemaKey[] keys = [.. ConfigSchema.KeysOf(type).Where(key => owner is null || owner.Elsewhere.All(other => other.Property != key.Property.Name))];
         var section = ConfigSchema.Defaults(type);
         foreach (var entry in node.Entries)
         {
@@ -143,7 +143,7 @@ internal sealed partial class ConfigBinder
     private static string InKeys(Type type, string message) =>
         ConfigSchema.KeysOf(type).Aggregate(message, (text, key) => Regex.Replace(text, $@"\b{key.Property.Name}\b", key.Name));
 
-    private string? NearestKey(string written, IReadOnlyList<SchemaKey> keys, string path)
+    private string? NearestKey(string written, SchemaKey[] keys, string path)
     {
         var elsewhere = _paths.Where(known => known == written || known.EndsWith("." + written, StringComparison.Ordinal)).ToArray();
         return Names.Nearest(written, keys.Select(key => key.Name)) is { } near ? YamlText.Join(path, near) : elsewhere is [var only] ? only : null;
