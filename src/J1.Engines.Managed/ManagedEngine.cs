@@ -91,7 +91,7 @@ public sealed unsafe class ManagedEngine : ITrainableEngine
         return new ManagedEngine(config, tokenizer, weights, options, path, frozen: false);
     }
 
-    /// <summary>Makes a model from nothing: matrices normal with deviation 0.02, those that add to the residual stream divided by √(2 L) (as GPT-2 has it), norms 1.</summary>
+    /// <summary>Makes a model from nothing: matrices normal with deviation 1/√C (a width of 2,500 would give GPT-2's 0.02), those that add to the residual stream divided by √(2 L) as GPT-2 has it, norms 1.</summary>
     /// <exception cref="ArgumentException">The tokenizer has more tokens than the shape.</exception>
     public static ManagedEngine Create(ModelConfig config, ITokenizer tokenizer, ulong seed, EngineOptions? options = null)
     {
@@ -111,7 +111,7 @@ public sealed unsafe class ManagedEngine : ITrainableEngine
                 continue;
             }
             var residual = tensor.Name.EndsWith("o_proj.weight", StringComparison.Ordinal) || tensor.Name.EndsWith("down_proj.weight", StringComparison.Ordinal);
-            var deviation = 0.02 / (residual ? Math.Sqrt(2.0 * config.LayerCount) : 1);
+            var deviation = 1 / Math.Sqrt(config.HiddenSize) / (residual ? Math.Sqrt(2.0 * config.LayerCount) : 1);
             var random = SplitMix.For(seed, 0x1217, (ulong)index);
             foreach (ref var value in values) value = (float)(random.NextNormal() * deviation);
         }

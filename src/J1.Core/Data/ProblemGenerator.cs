@@ -5,13 +5,13 @@ namespace J1.Data;
 /// <summary>Kinds of small problems whose answer is one digit, and is found by writing down one digit after another.</summary>
 public enum ProblemKind
 {
-    /// <summary>The last digit of a sum; the thought is the running last digits.</summary>
-    Sum,
+    /// <summary>A purse that coins come into and go from; the thought is what it holds after each.</summary>
+    Coins,
 
     /// <summary>How many words of a list are animals; the thought is the running count.</summary>
     Count,
 
-    /// <summary>A walk on a ring of ten places; the thought is the place after each move.</summary>
+    /// <summary>A walk on a ring of six places; the thought is the place after each move.</summary>
     Ring,
 }
 
@@ -21,6 +21,7 @@ public enum ProblemKind
 /// </summary>
 public static class ProblemGenerator
 {
+    private const int Places = 6;
     private static readonly string[] Animals = ["cat", "dog", "hen", "cow", "fox"];
     private static readonly string[] Things = ["cup", "pen", "hat", "key", "box"];
 
@@ -82,25 +83,29 @@ public static class ProblemGenerator
 
     private static Problem Draw(ProblemKind kind, ref SplitMix random) => kind switch
     {
-        ProblemKind.Sum => Sum(ref random),
+        ProblemKind.Coins => Coins(ref random),
         ProblemKind.Count => Count(ref random),
         _ => Ring(ref random),
     };
 
-    private static Problem Sum(ref SplitMix random)
+    private static Problem Coins(ref SplitMix random)
     {
-        var digits = new int[6];
-        digits[0] = random.NextInt(10);
-        for (var i = 1; i < digits.Length; i++) digits[i] = 1 + random.NextInt(4);
-        var running = new int[digits.Length];
-        for (var (i, sum) = (0, 0); i < digits.Length; i++) running[i] = sum = (sum + digits[i]) % 10;
-        var terms = string.Join(" + ", digits);
-        return new Problem(ProblemKind.Sum, $"sum {terms}", $"What is the last digit of {terms}?", string.Join(", ", running), running[^1], 10);
+        var running = new int[6];
+        running[0] = random.NextInt(Places);
+        var moves = new int[running.Length - 1];
+        for (var i = 0; i < moves.Length; i++)
+        {
+            do moves[i] = (1 + random.NextInt(3)) * (random.NextInt(2) == 0 ? 1 : -1);
+            while (running[i] + moves[i] is < 0 or >= Places);
+            running[i + 1] = running[i] + moves[i];
+        }
+        var story = string.Join(", ", moves.Select(m => m > 0 ? $"get {m}" : $"lose {-m}"));
+        return new Problem(ProblemKind.Coins, $"coins {running[0]} {story}", $"How many coins are left when I have {running[0]}, {story}?", string.Join(", ", running.Select(r => $"have {r}")), running[^1], Places);
     }
 
     private static Problem Count(ref SplitMix random)
     {
-        var words = new string[8];
+        var words = new string[5];
         var running = new int[words.Length];
         for (var (i, count) = (0, 0); i < words.Length; i++)
         {
@@ -109,19 +114,19 @@ public static class ProblemGenerator
             running[i] = count += isAnimal ? 1 : 0;
         }
         var list = string.Join(", ", words);
-        return new Problem(ProblemKind.Count, $"count {list}", $"How many of these are animals: {list}?", string.Join(' ', running), running[^1], 9);
+        return new Problem(ProblemKind.Count, $"count {list}", $"How many of these are animals: {list}?", string.Join(", ", running), running[^1], Places);
     }
 
     private static Problem Ring(ref SplitMix random)
     {
-        var start = random.NextInt(10);
+        var start = random.NextInt(Places);
         var moves = new int[4];
         for (var i = 0; i < moves.Length; i++) moves[i] = (1 + random.NextInt(3)) * (random.NextInt(2) == 0 ? 1 : -1);
         var running = new int[moves.Length + 1];
         running[0] = start;
-        for (var i = 0; i < moves.Length; i++) running[i + 1] = (running[i] + moves[i] + 10) % 10;
+        for (var i = 0; i < moves.Length; i++) running[i + 1] = (running[i] + moves[i] + Places) % Places;
         var walk = string.Join(", ", moves.Select(m => m > 0 ? $"right {m}" : $"left {-m}"));
-        return new Problem(ProblemKind.Ring, $"ring {start} {walk}", $"A ring has places 0 to 9. Where am I when from {start} I go {walk}?", string.Join(", ", running.Select(place => $"at {place}")), running[^1], 10);
+        return new Problem(ProblemKind.Ring, $"ring {start} {walk}", $"A ring has places 0 to 5. Where am I when from {start} I go {walk}?", string.Join(", ", running.Select(place => $"at {place}")), running[^1], Places);
     }
 
     /// <param name="Kind">Its kind.</param>

@@ -3,7 +3,7 @@ using System.Text;
 namespace J1.Engines.Managed.Tokenizers;
 
 /// <summary>
-/// Learns a small byte-level vocabulary from text, split as SmolLM does (every digit apart), with ChatML's control tokens. The same texts in the
+/// Learns a small byte-level vocabulary from text, split as GPT-2 does (a word keeps the space before it), with ChatML's control tokens. The same texts in the
 /// same order give the same vocabulary on every machine.
 /// </summary>
 public static class BpeTrainer
@@ -56,7 +56,7 @@ public static class BpeTrainer
         return new BpeTokenizer(new TokenizerDescription
         {
             Kind = VocabularyKind.ByteLevel,
-            PreTokenizer = PreTokenizerKind.SmolLm,
+            PreTokenizer = PreTokenizerKind.Gpt2,
             Tokens = tokens,
             Merges = merges,
             Added = added,
@@ -90,7 +90,7 @@ public static class BpeTrainer
         {
             while (!segment.IsEmpty)
             {
-                var piece = segment[..PreTokenizer.Next(PreTokenizerKind.SmolLm, segment)];
+                var piece = segment[..PreTokenizer.Next(PreTokenizerKind.Gpt2, segment)];
                 segment = segment[piece.Length..];
                 if (lookup.TryGetValue(piece, out var place))
                     pieces[place] = (pieces[place].Item1, pieces[place].Item2 + 1);

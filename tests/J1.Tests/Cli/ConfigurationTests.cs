@@ -69,7 +69,7 @@ public sealed class ConfigurationTests : IDisposable
                 kv_heads: 3
             data:
               generate:
-                kinds: [sum, cuont]
+                kinds: [coins, cuont]
                 train_pairs: many
             judge:
               thinking: yes
@@ -85,7 +85,7 @@ public sealed class ConfigurationTests : IDisposable
             $"{file}:1:1: name: is missing; expected a text",
             $"{file}:2:7: seed: is '-1'; expected a whole number of at least 0",
             $"{file}:5:5: model.create.heads: heads is not a multiple of kv_heads: 4 and 3",
-            $"{file}:9:18: data.generate.kinds[1]: is 'cuont'; expected sum, count or ring; did you mean 'count'?",
+            $"{file}:9:20: data.generate.kinds[1]: is 'cuont'; expected coins, count or ring; did you mean 'count'?",
             $"{file}:10:18: data.generate.train_pairs: is 'many'; expected a whole number",
             $"{file}:12:13: judge.thinking: is 'yes'; expected true or false",
             $"{file}:13:11: judge.prompt: is 'compakt'; expected compact, pointwise, pointwise_instant, scores, scores_and_verdict, scores_and_verdict_instant, scores_instant, short, short_instant, verdict, verdict_instant, or a file such as ./prompt.txt",
@@ -154,9 +154,9 @@ public sealed class ConfigurationTests : IDisposable
     public void Overrides_win_and_their_errors_name_them()
     {
         var file = _folder.Write("c.yaml", Least);
-        var experiment = LoadedExperiment.Read(file, ["grpo.steps=3", "grpo.steps=4", "data.generate.kinds=[sum]", "seed=9", "warm_start.learning_rate=1e-3"]).Experiment;
+        var experiment = LoadedExperiment.Read(file, ["grpo.steps=3", "grpo.steps=4", "data.generate.kinds=[coins]", "seed=9", "warm_start.learning_rate=1e-3"]).Experiment;
         Assert.Equal(4, experiment.Grpo.Steps);
-        Assert.Equal([ProblemKind.Sum], experiment.Data.Generate!.Kinds);
+        Assert.Equal([ProblemKind.Coins], experiment.Data.Generate!.Kinds);
         Assert.Equal(9UL, experiment.Seed);
         Assert.Equal(1e-3f, experiment.WarmStart!.LearningRate);
         Assert.Equal([

@@ -55,14 +55,15 @@ public partial class ProblemGeneratorTests
     private static int Solve(string question)
     {
         var numbers = Digits().Matches(question).Select(m => int.Parse(m.Value, CultureInfo.InvariantCulture)).ToArray();
-        if (question.StartsWith("What", StringComparison.Ordinal)) return numbers.Sum() % 10;
+        if (question.StartsWith("How many coins", StringComparison.Ordinal))
+            return numbers[0] + Moves().Matches(question).Sum(m => int.Parse(m.Groups[2].Value, CultureInfo.InvariantCulture) * (m.Groups[1].Value == "get" ? 1 : -1));
         if (question.StartsWith("How", StringComparison.Ordinal))
         {
             return question.Split(": ")[1].TrimEnd('?').Split(", ").Count(word => word is "cat" or "dog" or "hen" or "cow" or "fox");
         }
         var start = int.Parse(question.Split("from ")[1][..1], CultureInfo.InvariantCulture);
         var moves = Moves().Matches(question).Sum(m => int.Parse(m.Groups[2].Value, CultureInfo.InvariantCulture) * (m.Groups[1].Value == "right" ? 1 : -1));
-        return (((start + moves) % 10) + 10) % 10;
+        return (((start + moves) % 6) + 6) % 6;
     }
 
     private static int Number(string text) => int.Parse(Digits().Matches(text)[^1].Value, CultureInfo.InvariantCulture);
@@ -70,6 +71,6 @@ public partial class ProblemGeneratorTests
     [GeneratedRegex("[0-9]+")]
     private static partial Regex Digits();
 
-    [GeneratedRegex("(right|left) ([0-9]+)")]
+    [GeneratedRegex("(right|left|get|lose) ([0-9]+)")]
     private static partial Regex Moves();
 }

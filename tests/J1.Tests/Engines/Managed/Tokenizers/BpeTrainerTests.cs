@@ -27,11 +27,10 @@ public sealed class BpeTrainerTests
     }
 
     [Fact]
-    public void What_is_frequent_becomes_one_token_and_digits_never_join()
+    public void What_is_frequent_becomes_one_token()
     {
         var tokenizer = BpeTrainer.Train(s_texts, 320);
         Assert.Single(tokenizer.Encode(" answer"));
-        Assert.Equal(2, tokenizer.Encode("42").Length);
         Assert.True(tokenizer.VocabularySize < 320, "the texts have no more pairs that occur twice");
         Assert.Equal(320, BpeTrainer.Train(s_texts, 320, minimumCount: 1).VocabularySize);
     }
