@@ -310,10 +310,15 @@ public abstract class EngineContract
         // The first steps make what lasts: gradients, moments, the threads' own memory.
         for (var i = 0; i < 5; i++) Work();
         Settle();
-        var (before, slack) = Held();
-        for (var i = 0; i < 10; i++) Work();
-        Settle();
-        Assert.InRange(Held().Bytes, 0, before + slack);
+        // A thread that had nothing to do until now may still make its own once; a leak grows in every round.
+        for (var round = 0; ; round++)
+        {
+            var (before, slack) = Held();
+            for (var i = 0; i < 10; i++) Work();
+            Settle();
+            if (Held().Bytes <= before + slack) return;
+            Assert.True(round < 9, $"ten rounds of ten steps each ended with more memory than they began with, the last with {Held().Bytes} bytes after {before}");
+        }
     }
 
     [Fact]
