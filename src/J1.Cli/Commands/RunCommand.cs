@@ -12,7 +12,7 @@ internal static class RunCommand
         var config = new Argument<string>("CONFIG") { Description = "The experiment, a YAML file." };
         var output = new Option<string?>("--output") { Description = "The run's folder. Default: runs/NAME-seedN.", HelpName = "DIR" };
         var set = new Option<string[]>("--set") { Description = "Override a value, as in --set grpo.steps=40; may be repeated.", HelpName = "KEY=VALUE", DefaultValueFactory = _ => [] };
-        var resume = new Option<bool>("--resume") { Description = "Go on with the run in the folder; an error where there is none. Without it, a run of the same configuration goes on too, and otherwise a new one begins." };
+        var resume = new Option<bool>("--resume") { Description = "Say that a run is to go on. A run of the same configuration goes on in any case; where there is no checkpoint yet, it starts from the beginning." };
         var quiet = new Option<bool>("--quiet") { Description = "Show no progress, only the result." };
         var command = new Command("run", "Run an experiment: warm start, GRPO, measurements before and after.") { config, output, set, resume, quiet };
         command.SetAction((arguments, cancellationToken) => Task.FromResult(Run(
@@ -25,8 +25,9 @@ internal static class RunCommand
         var loaded = LoadedExperiment.Read(config, sets);
         var experiment = loaded.Experiment;
         var path = output ?? experiment.Output ?? Path.Combine("runs", $"{experiment.Name}-seed{experiment.Seed}");
-        using var folder = RunFolder.Open(path, loaded, resume);
+        using var folder = RunFolder.Open(path, loaded);
         var display = new RunDisplay(context, quiet);
+        if (resume && folder.Checkpoint is null) display.Say($"There is no checkpoint in {path} to go on from; the run starts from the beginning.");
         if (folder.IsFinished)
         {
             display.Show(RunReport.Table(experiment, folder.State));

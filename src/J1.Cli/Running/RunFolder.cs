@@ -42,16 +42,13 @@ internal sealed class RunFolder : IDisposable
     /// </summary>
     /// <param name="path">The folder.</param>
     /// <param name="experiment">What runs.</param>
-    /// <param name="mustExist">Whether a run must be there.</param>
     /// <exception cref="UsageException">The folder holds something else, or another process works in it.</exception>
-    public static RunFolder Open(string path, LoadedExperiment experiment, bool mustExist)
+    public static RunFolder Open(string path, LoadedExperiment experiment)
     {
         var config = System.IO.Path.Combine(path, "config.resolved.yaml");
         var hashFile = System.IO.Path.Combine(path, "config.hash");
         var checkpoints = System.IO.Path.Combine(path, "checkpoints");
         var isRun = File.Exists(config) && File.Exists(hashFile);
-        if (!isRun && mustExist)
-            throw new UsageException($"There is no run in '{path}' to resume. Leave out --resume to start one.");
         if (!isRun && Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any(entry => !IsOurs(entry)))
             throw new UsageException($"'{path}' is not empty and holds no run. Choose another folder with --output.");
         var isOther = isRun && File.ReadAllText(hashFile).Trim() != experiment.Hash;

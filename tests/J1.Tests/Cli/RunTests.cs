@@ -132,7 +132,8 @@ public sealed class RunTests : IDisposable
         Assert.Equal((ExitCode.WrongInput, $"'{_folder.At("full")}' is not empty and holds no run. Choose another folder with --output.\n"), (refused.ExitCode, refused.Error));
 
         var absent = CommandLine.Run("run", Config(), "--output", _folder.At("none"), "--resume");
-        Assert.Equal((ExitCode.WrongInput, $"There is no run in '{_folder.At("none")}' to resume. Leave out --resume to start one.\n"), (absent.ExitCode, absent.Error));
+        Assert.Equal(ExitCode.Done, absent.ExitCode);
+        Assert.Contains($"There is no checkpoint in {_folder.At("none")} to go on from; the run starts from the beginning.", absent.Output, StringComparison.Ordinal);
 
         Undisturbed();
         var summary = File.ReadAllText(_folder.At("undisturbed/summary.json"));
