@@ -212,6 +212,12 @@ public sealed unsafe class ManagedEngine : ITrainableEngine, IStreamingEngine
         return report;
     }
 
+    public void RestartOptimizer()
+    {
+        ThrowIfFrozen();
+        _trained!.Restart();
+    }
+
     public IEngine Freeze()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);

@@ -108,6 +108,9 @@ internal sealed record CreateSection
     /// <summary>The most tokens of a sequence. Default 256.</summary>
     public int ContextLength { get; init; } = 256;
 
+    /// <summary>Base of the rotary position's wavelengths; a short context wants a small one. Default 10000.</summary>
+    public double RopeTheta { get; init; } = 10_000;
+
     /// <summary>The most tokens in the vocabulary. Default 512.</summary>
     public int VocabularySize { get; init; } = 512;
 
@@ -120,6 +123,7 @@ internal sealed record CreateSection
         AtLeast(nameof(KvHeads), KvHeads, 1);
         AtLeast(nameof(ContextLength), ContextLength, 16);
         AtLeast(nameof(VocabularySize), VocabularySize, 300);
+        if (!(RopeTheta > 1 && double.IsFinite(RopeTheta))) throw new ArgumentException($"{nameof(RopeTheta)} is {RopeTheta}; it must be above 1.");
         if (HeadSize is { } size && (size < 2 || size % 2 != 0)) throw new ArgumentException($"{nameof(HeadSize)} is {size}; it must be an even number of at least 2.");
         if (Heads % KvHeads != 0) throw new ArgumentException($"{nameof(Heads)} is not a multiple of {nameof(KvHeads)}: {Heads} and {KvHeads}.");
         if (HeadSize is null && (HiddenSize % Heads != 0 || HiddenSize / Heads % 2 != 0))
@@ -161,8 +165,12 @@ internal sealed record DataSection
     /// <summary>What happens to pairs whose prompt is longer. Default refuse.</summary>
     public LongPromptPolicy LongPrompts { get; init; } = LongPromptPolicy.Refuse;
 
+    /// <summary>Words of each answer that a thinking judge's warm start is taught to repeat before its verdict, where a pair has no thought of its own; null for none. Default null.</summary>
+    public int? QuoteWords { get; init; }
+
     public void Validate()
     {
+        if (QuoteWords is < 1) throw new ArgumentException($"{nameof(QuoteWords)} is {QuoteWords}; it must be at least 1.");
         if (!(TestShare is >= 0 and < 1)) throw new ArgumentException($"{nameof(TestShare)} is {TestShare}; it must be at least 0 and below 1.");
         if (MaxPairsPerFile is < 1) throw new ArgumentException($"{nameof(MaxPairsPerFile)} is {MaxPairsPerFile}; it must be at least 1.");
         if (MaxPromptTokens is < 1) throw new ArgumentException($"{nameof(MaxPromptTokens)} is {MaxPromptTokens}; it must be at least 1.");
