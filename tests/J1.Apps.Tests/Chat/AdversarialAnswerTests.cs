@@ -66,7 +66,12 @@ public sealed class AdversarialAnswerTests
         var engine = new ScriptedEngine { Write = (prompt, _, _) => prompt.Contains("A reviewer", StringComparison.Ordinal) ? "better" : "again" };
         var judged = new EngineChatClient(engine).UseJudge(new JudgeOptions
         {
-            Rater = new ScriptedRater(text => Rating.Of(text == "better" ? 9 : 1, answer)), OnJudgeFailure = JudgeFailure.Block, Streaming = JudgeStreaming.BufferThenRelease, Threshold = 5, MaxAttempts = 2, RecordReasons = true,
+            Rater = new ScriptedRater(text => Rating.Of(text == "better" ? 9 : 1, answer)),
+            OnJudgeFailure = JudgeFailure.Block,
+            Streaming = JudgeStreaming.BufferThenRelease,
+            Threshold = 5,
+            MaxAttempts = 2,
+            RecordReasons = true,
         });
         Assert.Equal("better", (await judged.GetResponseAsync(answer)).Text);
     }

@@ -31,7 +31,16 @@ public sealed class ExampleTests
             var tokenizer = BpeTrainer.Train(["How many coins are left when I have 1, get 2, lose 3?", "How many of these are animals: cat, cup, hen?", "It is 3. I say 4. That makes 5.", prompt.Text], 300, ["<think>", "</think>", "<answer>", "</answer>"]);
             using (var engine = ManagedEngine.Create(new ModelConfig
             {
-                Architecture = Architecture.Llama, VocabularySize = tokenizer.VocabularySize, HiddenSize = 32, IntermediateSize = 48, LayerCount = 1, HeadCount = 2, KeyValueHeadCount = 2, HeadSize = 16, ContextLength = 512, TieEmbeddings = true,
+                Architecture = Architecture.Llama,
+                VocabularySize = tokenizer.VocabularySize,
+                HiddenSize = 32,
+                IntermediateSize = 48,
+                LayerCount = 1,
+                HeadCount = 2,
+                KeyValueHeadCount = 2,
+                HeadSize = 16,
+                ContextLength = 512,
+                TieEmbeddings = true,
                 EndTokens = tokenizer.EndTokens,
             }, tokenizer, 5))
                 engine.Export(folder);
@@ -63,7 +72,10 @@ public sealed class ExampleTests
         var program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", example, Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)), example + ".dll"));
         var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet", [program, .. arguments ?? []])
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Shared.RepositoryRoot,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Shared.RepositoryRoot,
             StandardOutputEncoding = System.Text.Encoding.UTF8,
         };
         using var process = Process.Start(start)!;

@@ -150,8 +150,12 @@ internal sealed class OpenAIServer : IAsyncDisposable
         {
             var chunk = new JsonObject
             {
-                ["id"] = "chat-1", ["object"] = "chat.completion.chunk", ["created"] = 1, ["model"] = "served",
-                ["choices"] = choice is null ? new JsonArray() : new JsonArray(choice), ["usage"] = usage,
+                ["id"] = "chat-1",
+                ["object"] = "chat.completion.chunk",
+                ["created"] = 1,
+                ["model"] = "served",
+                ["choices"] = choice is null ? new JsonArray() : new JsonArray(choice),
+                ["usage"] = usage,
             };
             return context.Response.WriteAsync($"data: {chunk.ToJsonString()}\n\n");
         }

@@ -146,7 +146,12 @@ public sealed class OpenAITests
         await using var server = await OpenAIServer.StartAsync((body, number) => new(number switch { 0 => "this is a 3", 1 => "cut in the middle 9", _ => "fine at last 8" }) { Fault = number == 1 ? Fault.CutBody : Fault.None });
         using var client = Client(server).UseJudge(new JudgeOptions
         {
-            Rater = ScriptedRater.ByNumber(), OnJudgeFailure = JudgeFailure.Release, Streaming = JudgeStreaming.BufferThenRelease, Threshold = 7, MaxAttempts = 3, Candidates = 2,
+            Rater = ScriptedRater.ByNumber(),
+            OnJudgeFailure = JudgeFailure.Release,
+            Streaming = JudgeStreaming.BufferThenRelease,
+            Threshold = 7,
+            MaxAttempts = 3,
+            Candidates = 2,
         });
         var updates = await client.GetStreamingResponseAsync("How?").ToListAsync();
         var verdict = updates[^1].GetVerdict()!;
@@ -222,13 +227,23 @@ public sealed class OpenAILoadTests
         IChatClient Of(string model) => new global::OpenAI.Chat.ChatClient(model, new ApiKeyCredential("key"), new OpenAIClientOptions { Endpoint = server.Endpoint, RetryPolicy = new ClientRetryPolicy(0) }).AsIChatClient();
         using var judge = new ChatClientJudge(Of("judge"), new JudgeFormat { Mode = JudgeMode.Pointwise }, new()
         {
-            Host = new OpenAIHost(), MaxConcurrency = 100, MaxCalls = 8, RetryDelay = TimeSpan.FromMilliseconds(2), Timeout = TimeSpan.FromMinutes(2),
+            Host = new OpenAIHost(),
+            MaxConcurrency = 100,
+            MaxCalls = 8,
+            RetryDelay = TimeSpan.FromMilliseconds(2),
+            Timeout = TimeSpan.FromMinutes(2),
         });
         var told = 0;
         using var client = Of("writer").UseJudge(new JudgeOptions
         {
-            Rater = new JudgeRater(judge), OnJudgeFailure = JudgeFailure.Release, Streaming = JudgeStreaming.Refuse,
-            Threshold = 7, MaxAttempts = 5, TokenBudget = Budget, JudgeTimeout = TimeSpan.FromMinutes(5), OnVerdict = _ => Interlocked.Increment(ref told),
+            Rater = new JudgeRater(judge),
+            OnJudgeFailure = JudgeFailure.Release,
+            Streaming = JudgeStreaming.Refuse,
+            Threshold = 7,
+            MaxAttempts = 5,
+            TokenBudget = Budget,
+            JudgeTimeout = TimeSpan.FromMinutes(5),
+            OnVerdict = _ => Interlocked.Increment(ref told),
         });
         var outcomes = await Task.WhenAll(Enumerable.Range(0, Count).Select(async id =>
         {
