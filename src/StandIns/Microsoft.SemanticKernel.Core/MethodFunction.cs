@@ -12,7 +12,8 @@ internal sealed class MethodFunction : KernelFunction
     {
         Description = description ?? "",
         Parameters = [.. method.Method.GetParameters().Where(parameter => !IsGiven(parameter.ParameterType)).Select(parameter => new KernelParameterMetadata(parameter.Name!) { ParameterType = parameter.ParameterType })],
-    }) { }
+    })
+    { }
 
     private MethodFunction(Delegate method, KernelFunctionMetadata metadata) : base(metadata, null) => _method = method;
 

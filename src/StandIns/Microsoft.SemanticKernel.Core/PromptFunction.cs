@@ -19,7 +19,8 @@ internal sealed partial class PromptFunction : KernelFunction
     {
         Description = description ?? "",
         Parameters = [.. Hole().Matches(template).Select(hole => hole.Groups[1].Value).Where(hole => hole.StartsWith('$')).Distinct().Select(hole => new KernelParameterMetadata(hole[1..]))],
-    }) { }
+    })
+    { }
 
     private PromptFunction(string template, PromptExecutionSettings? settings, KernelFunctionMetadata metadata) : base(metadata, settings) => (_template, _settings) = (template, settings);
 
