@@ -11,7 +11,7 @@ internal static class RunCommand
     {
         var config = new Argument<string>("CONFIG") { Description = "The experiment, a YAML file." };
         var output = new Option<string?>("--output") { Description = "The run's folder. Default: runs/NAME-seedN.", HelpName = "DIR" };
-        var set = new Option<string[]>("--set") { Description = "Override a value, as in --set grpo.steps=40; may be repeated.", HelpName = "KEY=VALUE", DefaultValueFactory = _ => [] };
+        var set = ConfigCommands.Set();
         var resume = new Option<bool>("--resume") { Description = "Say that a run is to go on. A run of the same configuration goes on in any case; where there is no checkpoint yet, it starts from the beginning." };
         var quiet = new Option<bool>("--quiet") { Description = "Show no progress, only the result." };
         var command = new Command("run", "Run an experiment: warm start, GRPO, measurements before and after.") { config, output, set, resume, quiet };

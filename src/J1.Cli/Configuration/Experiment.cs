@@ -45,6 +45,9 @@ internal sealed record Experiment
             throw new ArgumentException($"{nameof(Name)} is '{name}'; it must be usable as a folder's name.");
     }
 
+    /// <summary>The files whose content decides what is computed, those of them that are there.</summary>
+    public IEnumerable<string> InputFiles => Data.Files.Concat(Data.TestFiles).Append(Judge.Prompt ?? "").Where(System.IO.File.Exists);
+
     /// <summary>The warm start with what the experiment sets for it; null where there is none to run.</summary>
     public WarmStartOptions? WarmStartOfRun => WarmStart is { Steps: > 0 } ? WarmStart with { Seed = Seed } : null;
 

@@ -81,7 +81,7 @@ public sealed class ConfigurationTests : IDisposable
             reward: 1
             """);
         Assert.Equal([
-            $"{file}:1:1: nmae: unknown key; expected name, seed, model, data, judge, warm_start, grpo, reward, evaluate, checkpoint or output; did you mean 'name'?",
+            $"{file}:1:1: nmae: unknown key; expected name, seed, model, data, judge, warm_start, grpo, reward, evaluate, checkpoint, output, extends or sweep; did you mean 'name'?",
             $"{file}:1:1: name: is missing; expected a text",
             $"{file}:2:7: seed: is '-1'; expected a whole number of at least 0",
             $"{file}:5:5: model.create.heads: heads is not a multiple of kv_heads: 4 and 3",

@@ -4,19 +4,38 @@ namespace J1.Tests.Cli;
 
 public sealed class ShippedConfigTests
 {
+    private const string Schema = "experiment.schema.json";
+
     private static readonly string s_folder = Path.Combine(Shared.RepositoryRoot, "configs");
 
-    public static TheoryData<string> All => [.. Directory.GetFiles(s_folder, "*.yaml", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(s_folder, file)).Order(StringComparer.Ordinal)];
+    private static string[] Files => [.. Directory.GetFiles(s_folder, "*.yaml", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(s_folder, file)).Order(StringComparer.Ordinal)];
+
+    public static TheoryData<string> All => [.. Files];
 
     [Theory]
     [MemberData(nameof(All))]
     public void Every_shipped_configuration_is_valid_and_says_its_name(string file)
     {
-        var experiment = LoadedExperiment.Read(Path.Combine(s_folder, file), []).Experiment;
-        Assert.Equal(Path.GetFileNameWithoutExtension(file), experiment.Name);
+        var loaded = LoadedFile.Read(Path.Combine(s_folder, file), []);
+        Assert.All(loaded.Runs, run => Assert.Equal(Path.GetFileNameWithoutExtension(file), run.Experiment.Name));
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public void Every_shipped_configuration_names_the_schema_to_editors(string file)
+    {
+        var path = Path.Combine(s_folder, file);
+        var line = File.ReadLines(path).First();
+        const string start = "# yaml-language-server: $schema=";
+        Assert.StartsWith(start, line, StringComparison.Ordinal);
+        Assert.Equal(Path.Combine(s_folder, Schema), Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, line[start.Length..])));
     }
 
     [Fact]
+    public void The_shipped_schema_is_that_of_the_records() =>
+        Assert.True(JsonSchema.Write() == File.ReadAllText(Path.Combine(s_folder, Schema)), "The options have changed: write the schema anew with 'j1 schema --output configs/experiment.schema.json'.");
+
+    [Fact]
     public void No_shipped_configuration_is_missed() =>
-        Assert.Equal(["quickstart.yaml", "smollm2-judge.yaml"], Directory.GetFiles(s_folder, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(s_folder, file)).Order(StringComparer.Ordinal));
+        Assert.Equal(["quickstart.yaml", "smollm2-judge.yaml"], Files);
 }
