@@ -18,5 +18,5 @@ public sealed class ShippedConfigTests
 
     [Fact]
     public void No_shipped_configuration_is_missed() =>
-        Assert.Equal(["quickstart.yaml", "smollm2-judge.yaml"], Directory.GetFiles(s_folder, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(s_folder, file)).Order(StringComparer.Ordinal));
+        Assert.Equal(["quickstart.yaml", "smollm2-judge-thinking.yaml", "smollm2-judge.yaml"], Directory.GetFiles(s_folder, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(s_folder, file)).Order(StringComparer.Ordinal));
 }
