@@ -164,8 +164,12 @@ internal sealed record DataSection
     /// <summary>What happens to pairs whose prompt is longer. Default refuse.</summary>
     public LongPromptPolicy LongPrompts { get; init; } = LongPromptPolicy.Refuse;
 
+    /// <summary>Words of each answer that a thinking judge's warm start is taught to repeat before its verdict, where a pair has no thought of its own; null for none. Default null.</summary>
+    public int? QuoteWords { get; init; }
+
     public void Validate()
     {
+        if (QuoteWords is < 1) throw new ArgumentException($"{nameof(QuoteWords)} is {QuoteWords}; it must be at least 1.");
         if (!(TestShare is >= 0 and < 1)) throw new ArgumentException($"{nameof(TestShare)} is {TestShare}; it must be at least 0 and below 1.");
         if (MaxPairsPerFile is < 1) throw new ArgumentException($"{nameof(MaxPairsPerFile)} is {MaxPairsPerFile}; it must be at least 1.");
         if (MaxPromptTokens is < 1) throw new ArgumentException($"{nameof(MaxPromptTokens)} is {MaxPromptTokens}; it must be at least 1.");

@@ -37,7 +37,7 @@ internal sealed record RunData(IReadOnlyList<PreferencePair> Train, IReadOnlyLis
         foreach (var file in section.TestFiles) test.AddRange(Labelled(file));
         if (train.Count == 0) throw new DataException("The files leave no pair to train on: none has a label A or B outside the test share.");
         if (test.Count == 0) throw new DataException("The files leave no pair to test on. Raise data.test_share, or name data.test_files.");
-        return new RunData(train, test, unlabelled);
+        return new RunData(section.QuoteWords is { } words ? [.. train.Select(pair => Thoughts.Quoting(pair, words))] : train, test, unlabelled);
 
         List<PreferencePair> Labelled(string file)
         {

@@ -37,5 +37,5 @@ public sealed class ShippedConfigTests
 
     [Fact]
     public void No_shipped_configuration_is_missed() =>
-        Assert.Equal(["quickstart.yaml", "smollm2-judge.yaml"], Files);
+        Assert.Equal(["quickstart.yaml", "smollm2-judge-thinking.yaml", "smollm2-judge.yaml"], Files);
 }
