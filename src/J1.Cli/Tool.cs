@@ -77,6 +77,7 @@ internal static class Tool
     private static RootCommand Root(CommandContext context) => new("Trains language models to judge answers, by GRPO, and puts them to work.")
     {
         RunCommand.Create(context),
+        ReportCommand.Create(context),
         ConfigCommands.Validate(context),
         ConfigCommands.Explain(context),
         ConfigCommands.Schema(context),

@@ -14,6 +14,9 @@ internal sealed record LoadedExperiment(Experiment Experiment, string File, stri
     /// <summary>Which run of a sweep it is, and its folder's name there; null for a file of one run.</summary>
     public string? Id { get; init; }
 
+    /// <summary>The same, stage by stage.</summary>
+    public StageInputs Stages { get; } = StageInputs.Of(Experiment, Path.GetDirectoryName(Path.GetFullPath(File))!);
+
     /// <summary>Reads a file of one run.</summary>
     /// <exception cref="ConfigException">Everything that is wrong, at once; or the file is a sweep.</exception>
     public static LoadedExperiment Read(string file, IReadOnlyList<string> sets, Func<string, string?>? environment = null)

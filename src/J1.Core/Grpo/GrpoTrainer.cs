@@ -1,5 +1,6 @@
 using J1.Data;
 using J1.Engines;
+using J1.Judging;
 
 namespace J1.Grpo;
 
@@ -82,6 +83,7 @@ public sealed class GrpoTrainer
             var (first, second) = JudgeReward.Of(grades[p][0], grades[p][1], _rewards);
             first.CopyTo(rewards, 2 * p * G);
             second.CopyTo(rewards, (2 * p + 1) * G);
+            if (_options.SingleOrder) Array.Fill(rewards, double.NaN, (2 * p + LeftOut(pairs[p])) * G, G);
         }
 
         // 4. Advantages: what a sample earned beyond its group. Both orders may share one baseline.
@@ -94,7 +96,7 @@ public sealed class GrpoTrainer
         for (var i = 0; i < rewards.Length; i++)
         {
             var sample = samples[i / G][i % G];
-            if (_options.MaskTruncated && sample.Finish == FinishReason.Length) continue;
+            if (double.IsNaN(rewards[i]) || (_options.MaskTruncated && sample.Finish == FinishReason.Length)) continue;
             rollouts.Add(new Rollout(TokenSequence.Of(prompts[i / G], sample.Tokens), sample.LogProbs, advantages[i], pairs[i / (2 * G)].Id));
         }
         var (sequences, tokens) = (rollouts.Count, rollouts.Sum(r => (long)r.OldLogProbs.Length));
@@ -122,6 +124,9 @@ public sealed class GrpoTrainer
         return Describe(step, samples, grades, rewards, updates);
     }
 
+    /// <summary>For the ablation: which order of a pair takes no part in the loss, always the same one.</summary>
+    private int LeftOut(PreferencePair pair) => Hashes.Of("single order", _options.Seed, pair.Id)[0] % 2;
+
     private OptimizerOptions Optimizer(int step) => new()
     {
         LearningRate = LearningRates.At(_options.Schedule, _options.LearningRate, step, _options.Steps, _options.WarmupSteps),
@@ -140,7 +145,7 @@ public sealed class GrpoTrainer
         return new GrpoStep
         {
             Step = step,
-            Reward = rewards.Average(),
+            Reward = rewards.Where(reward => !double.IsNaN(reward)).Average(),
             ConsistentAccuracy = Share(matched, m => m is (Grade.Right, Grade.Right)),
             Flips = Share(matched, m => m is (Grade.Right, Grade.Wrong) or (Grade.Wrong, Grade.Right)),
             Ties = Share(matched, m => m.First == Grade.Tie || m.Second == Grade.Tie),
