@@ -78,6 +78,7 @@ internal static class Tool
     {
         RunCommand.Create(context),
         ReportCommand.Create(context),
+        PullCommand.Create(context),
         ConfigCommands.Validate(context),
         ConfigCommands.Explain(context),
         ConfigCommands.Schema(context),

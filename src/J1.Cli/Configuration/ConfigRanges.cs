@@ -22,12 +22,13 @@ internal static partial class ConfigRanges
         }
     }
 
-    /// <summary>What is wrong with one value, all else at its default: such a message begins with the property's name and "is". Null where nothing is.</summary>
+    /// <summary>What is wrong with one value, all else at its default: such a message begins with the property's name and "is", and names no other property. Null where nothing is.</summary>
     public static string? Complaint(Type section, SchemaKey key, object? value)
     {
         var probe = ConfigSchema.Defaults(section);
         key.Property.SetValue(probe, value);
-        return Complaint(probe) is { } complaint && complaint.StartsWith($"{key.Property.Name} is ", StringComparison.Ordinal) ? complaint : null;
+        return Complaint(probe) is { } complaint && complaint.StartsWith($"{key.Property.Name} is ", StringComparison.Ordinal)
+            && !ConfigSchema.KeysOf(section).Any(other => other != key && Regex.IsMatch(complaint, $@"\b{other.Property.Name}\b")) ? complaint : null;
     }
 
     /// <summary>A complaint as value and range, where it is of that form.</summary>

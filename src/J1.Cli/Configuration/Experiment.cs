@@ -51,7 +51,7 @@ internal sealed record Experiment
         if (Name is { } name && (name.AsSpan().IndexOfAny(Path.GetInvalidFileNameChars()) >= 0 || name is "." or ".."))
             throw new ArgumentException($"{nameof(Name)} is '{name}'; it must be usable as a folder's name.");
         if (Synthesize is null && Data is { Generate: null, Files: [] })
-            throw new ArgumentException($"{nameof(Data)} names no pairs to train on; expected generate, or files.");
+            throw new ArgumentException($"{nameof(Data)} names no pairs to train on; expected generate or files in it, or a section synthesize.");
     }
 
     /// <summary>The files whose content decides what is computed, those of them that are there.</summary>
@@ -183,7 +183,6 @@ internal sealed record DataSection
         if (!(TestShare is >= 0 and < 1)) throw new ArgumentException($"{nameof(TestShare)} is {TestShare}; it must be at least 0 and below 1.");
         if (MaxPairsPerFile is < 1) throw new ArgumentException($"{nameof(MaxPairsPerFile)} is {MaxPairsPerFile}; it must be at least 1.");
         if (MaxPromptTokens is < 1) throw new ArgumentException($"{nameof(MaxPromptTokens)} is {MaxPromptTokens}; it must be at least 1.");
-        if (Generate is null && Files is [] && TestFiles is []) throw new ArgumentException("names no pairs; expected generate, or files.");
         if (Generate is not null && Files is not []) throw new ArgumentException($"{nameof(Generate)} and {nameof(Files)} are both given; expected one of them.");
     }
 }

@@ -290,7 +290,9 @@ internal sealed class HtmlReport
         if (rows.Count < 20) return "";
         var distinct = rows.Select(one => Math.Round(one.Ratio, 6)).Distinct().Count();
         if (distinct < 3) return "<p>The answers' lengths differ too little to tell anything.</p>\n";
-        var bins = rows.Chunk((rows.Count + 6) / 7).ToList();
+        // Of about equal size, and what is equally long in one bin.
+        double[] edges = [.. Enumerable.Range(1, 6).Select(i => rows[i * rows.Count / 7].Ratio)];
+        var bins = rows.GroupBy(one => edges.Count(edge => one.Ratio > edge)).OrderBy(bin => bin.Key).Select(bin => bin.ToList()).ToList();
         var longer = judged.Where(one => one.Judgement.Outcome.IsDecisive() && one.Pair.ResponseA.Length != one.Pair.ResponseB.Length).ToList();
         var says = longer.Count == 0 ? double.NaN : longer.Average(one => (one.Pair.ResponseA.Length > one.Pair.ResponseB.Length) == (one.Judgement.Outcome == Outcome.A) ? 1.0 : 0);
         var isBetter = longer.Count == 0 ? double.NaN : longer.Average(one => (one.Pair.ResponseA.Length > one.Pair.ResponseB.Length) == (one.Pair.Label == Preference.A) ? 1.0 : 0);

@@ -60,12 +60,15 @@ internal static class DryRun
         if (memory.Total > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) return "not estimated: it does not fit into this machine's memory";
         using var engine = model.Open();
         var task = model.Tasks[0];
-        var prompts = pairs.Train.Take(4).SelectMany(task.Prompts).ToArray();
+        // As many at once as in a run, since small batches are slow.
+        var atOnce = (int)Math.Clamp(e.Model.MicroBatchTokens / promptTokens / 1.5, 2, 64);
+        var prompts = pairs.Train.Take(Math.Max(atOnce / 2, Math.Min(e.Grpo.PairsPerStep, 32))).SelectMany(task.Prompts).ToArray();
         var completion = model.Tasks.Max(one => one.MaxCompletionTokens);
-        var scored = prompts.Select(prompt => new TokenSequence(prompt, Math.Max(1, prompt.Length / 2))).ToArray();
-        var forward = Rate(() => engine.Score(scored).Length, scored.Sum(sequence => (double)sequence.Tokens.Length));
-        // Eight tokens of many sequences at once, as in a run.
-        var drawn = task.Format.IsInstantVerdict ? forward : Rate(() => engine.Generate(prompts, Math.Max(2, e.Grpo.GroupSize), new SamplingOptions { MaxTokens = Math.Min(8, completion) }, 0).Length, prompts.Length * Math.Max(2, e.Grpo.GroupSize) * Math.Min(8.0, completion));
+        var scored = prompts.Take(atOnce).Select(prompt => new TokenSequence(prompt, Math.Max(1, prompt.Length / 2))).ToArray();
+        var forward = scored.Sum(sequence => (double)sequence.Tokens.Length) / Seconds(() => engine.Score(scored));
+        double tokens = 0;
+        var drawing = task.Format.IsInstantVerdict ? 0 : Seconds(() => tokens = engine.Generate(prompts, e.Grpo.GroupSize, new SamplingOptions { MaxTokens = Math.Min(16, completion) }, 0).Sum(group => group.Sum(sample => (double)sample.Tokens.Length)));
+        var drawn = task.Format.IsInstantVerdict ? forward : tokens / drawing;
         var (warm, grpo) = (e.WarmStartOfRun, e.GrpoOfRun);
         var groups = 2.0 * grpo.PairsPerStep;
         var recomputed = e.Model.RecomputeActivations ? 4 : 3;
@@ -79,18 +82,17 @@ internal static class DryRun
         return string.Create(CultureInfo.InvariantCulture, $"at most about {Sizes.Text(TimeSpan.FromSeconds(warmSeconds + grpoSeconds + measureSeconds))} on this machine as busy as it is: warm start {Sizes.Text(TimeSpan.FromSeconds(warmSeconds))}, GRPO {Sizes.Text(TimeSpan.FromSeconds(grpoSeconds))}, measurements {Sizes.Text(TimeSpan.FromSeconds(measureSeconds))} (forward {forward:N0} tokens/s, drawing {drawn:N0} tokens/s)");
     }
 
-    private static double Rate(Func<int> work, double tokens)
+    /// <summary>The best of a few times: a first one pays for compiling, and others share the machine.</summary>
+    private static double Seconds(Action work)
     {
-        work(); // warm
-        var begun = Stopwatch.GetTimestamp();
-        var times = 0;
-        do
+        var (begun, best) = (Stopwatch.GetTimestamp(), double.MaxValue);
+        for (var i = 0; i < 2 || (i < 20 && Stopwatch.GetElapsedTime(begun).TotalSeconds < 1); i++)
         {
+            var start = Stopwatch.GetTimestamp();
             work();
-            times++;
+            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
-        while (Stopwatch.GetElapsedTime(begun).TotalMilliseconds < 300 && times < 50);
-        return times * tokens / Stopwatch.GetElapsedTime(begun).TotalSeconds;
+        return best;
     }
 
     /// <summary>Text with the control tokens, which decoding leaves out, in angle quotes.</summary>

@@ -57,7 +57,7 @@ internal sealed class RunDisplay
         var interval = _context.IsTerminal ? s_terminalInterval : s_plainInterval;
         if (done < _total && _shown != 0 && _context.Time.GetElapsedTime(_shown, now) < interval) return;
         _shown = now;
-        var left = done >= _total ? "" : $"  {Sizes.Text(_context.Time.GetElapsedTime(_begun, now) / (done - _first) * (_total - done))} left";
+        var left = done >= _total || done <= _first ? "" : $"  {Sizes.Text(_context.Time.GetElapsedTime(_begun, now) / (done - _first) * (_total - done))} left";
         var count = string.Create(CultureInfo.InvariantCulture, $"{done,5}/{_total}");
         if (!_context.IsTerminal)
         {
