@@ -133,6 +133,7 @@ internal sealed class ExperimentRun : IDisposable
         try
         {
             if (State.GrpoSteps > 0) _engine.Load(_folder.Checkpoint!);
+            else _engine.RestartOptimizer(); // the moments of the supervised gradients, which are larger, would hold GRPO's steps down
             _engineIsAtState = true;
             if (State.GrpoSteps < grpo.Steps) Reinforce(grpo, reference, cancellationToken);
             return reference;
