@@ -46,7 +46,11 @@ internal sealed class Chart
     /// <summary>The y axis runs over these; null fits it to the values.</summary>
     public (double Low, double High)? YRange { get; init; }
 
+    /// <summary>The y axis is in percent.</summary>
     public bool IsShare { get; init; }
+
+    /// <summary>The x axis counts things: it has no ticks between whole numbers.</summary>
+    public bool XIsWhole { get; init; }
 
     public required IReadOnlyList<Series> Series { get; init; }
 
@@ -61,7 +65,7 @@ internal sealed class Chart
         svg.Append(CultureInfo.InvariantCulture, $"""<figure class="chart"><figcaption>{Html.Escape(Title)}</figcaption><svg viewBox="0 0 {Width} {Height}" role="img" aria-label="{Html.Escape($"{Title}. {Description}")}">""");
         foreach (var tick in Ticks(y0, y1, 5))
             svg.Append(CultureInfo.InvariantCulture, $"""<line class="grid" x1="{Left}" x2="{Width - Right}" y1="{Y(tick):0.#}" y2="{Y(tick):0.#}"/><text class="tick" x="{Left - 6}" y="{Y(tick) + 4:0.#}" text-anchor="end">{TickText(tick)}</text>""");
-        foreach (var tick in Ticks(x0, x1, 6))
+        foreach (var tick in Ticks(x0, x1, 6).Where(tick => !XIsWhole || tick == Math.Round(tick)))
             svg.Append(CultureInfo.InvariantCulture, $"""<text class="tick" x="{X(tick):0.#}" y="{Height - Bottom + 16}" text-anchor="middle">{tick:0.###}</text>""");
         svg.Append(CultureInfo.InvariantCulture, $"""<line class="axis" x1="{Left}" x2="{Width - Right}" y1="{Height - Bottom}" y2="{Height - Bottom}"/>""");
         if (XLabel.Length > 0) svg.Append(CultureInfo.InvariantCulture, $"""<text class="tick" x="{(Left + Width - Right) / 2}" y="{Height - 4}" text-anchor="middle">{Html.Escape(XLabel)}</text>""");

@@ -49,7 +49,7 @@ internal sealed class HtmlReport
         }
         Section("setting", "Setting", Settings(run));
         var state = run.Measured.ContainsKey("after") ? $"{run.Last!.N} unseen pairs, judged in both orders" : "not finished";
-        Page($"{run.Name}", $"{state}; {Sizes.Text(TimeSpan.FromSeconds(run.Seconds))} of work.");
+        Page(run.Name, state + (run.Seconds > 0 ? $"; {Sizes.Text(TimeSpan.FromSeconds(run.Seconds))} of work." : "."));
     }
 
     private void Several()
@@ -130,7 +130,7 @@ internal sealed class HtmlReport
     {
         var columns = Columns(run);
         if (columns.Count == 0) return "";
-        var table = new StringBuilder("<div class=\"scroll\"><table><caption>On unseen pairs, with 95% intervals (Wilson)</caption><thead><tr><th scope=\"col\">share of pairs</th>");
+        var table = new StringBuilder("<div class=\"scroll\" tabindex=\"0\"><table><caption>On unseen pairs, with 95% intervals (Wilson)</caption><thead><tr><th scope=\"col\">share of pairs</th>");
         foreach (var (name, _) in columns) table.Append(CultureInfo.InvariantCulture, $"<th scope=\"col\">{name}</th>");
         table.Append("</tr></thead><tbody>\n");
         Row("right in both orders (consistent accuracy)", s => s.ConsistentAccuracy);
@@ -203,7 +203,7 @@ internal sealed class HtmlReport
             // A curve of nothing but zeros (KL without a reference) says nothing.
             if (series.Count == 0 || series.All(one => one.Points.All(point => point.Y == 0)) && column == "kl") return;
             var ends = series.Where(one => !one.IsPale && !one.IsPoints).Select(one => string.Create(CultureInfo.InvariantCulture, $"{one.Points[0].Y:0.###} to {one.Points[^1].Y:0.###}"));
-            charts.Append(new Chart { Title = title, Description = $"By step, from {string.Join("; ", ends.Take(12))}.", XLabel = rowsOf is null ? "step of GRPO" : "step", Note = note, IsShare = isShare, YRange = isShare ? (0, 1) : null, Series = series }.Draw());
+            charts.Append(new Chart { Title = title, Description = $"By step, from {string.Join("; ", ends.Take(12))}.", XLabel = rowsOf is null ? "step of GRPO" : "step", XIsWhole = true, Note = runs.Count > 1 ? note.Split(';')[0] : note, IsShare = isShare, YRange = isShare ? (0, 1) : null, Series = series }.Draw());
         }
     }
 
@@ -225,7 +225,7 @@ internal sealed class HtmlReport
 
     private static string Confusion(List<(PreferencePair Pair, PairJudgement Judgement)> judged)
     {
-        var text = new StringBuilder("<p>What the judge says, by where the better answer is shown. A judge without position bias has the same two rows, mirrored.</p>\n<div class=\"scroll\"><table><thead><tr><th scope=\"col\">the better answer is shown</th><th scope=\"col\">says the first</th><th scope=\"col\">says the second</th><th scope=\"col\">tie</th><th scope=\"col\">no verdict</th><th scope=\"col\">right</th></tr></thead><tbody>\n");
+        var text = new StringBuilder("<p>What the judge says, by where the better answer is shown. A judge without position bias has the same two rows, mirrored.</p>\n<div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">the better answer is shown</th><th scope=\"col\">says the first</th><th scope=\"col\">says the second</th><th scope=\"col\">tie</th><th scope=\"col\">no verdict</th><th scope=\"col\">right</th></tr></thead><tbody>\n");
         // An order's verdict as shown: in the second order, B stands first.
         var shown = judged.SelectMany(one => new[]
         {
@@ -292,7 +292,10 @@ internal sealed class HtmlReport
         if (distinct < 3) return "<p>The answers' lengths differ too little to tell anything.</p>\n";
         // Of about equal size, and what is equally long in one bin.
         double[] edges = [.. Enumerable.Range(1, 6).Select(i => rows[i * rows.Count / 7].Ratio)];
-        var bins = rows.GroupBy(one => edges.Count(edge => one.Ratio > edge)).OrderBy(bin => bin.Key).Select(bin => bin.ToList()).ToList();
+        var bins = new List<List<(double Ratio, bool SaysA, bool IsA)>>();
+        foreach (var bin in rows.GroupBy(one => edges.Count(edge => one.Ratio > edge)).OrderBy(bin => bin.Key).Select(bin => bin.ToList()))
+            if (bins.Count > 0 && bin.Average(one => one.Ratio) - bins[^1].Average(one => one.Ratio) < (rows[^1].Ratio - rows[0].Ratio) / 20) bins[^1].AddRange(bin);
+            else bins.Add(bin);
         var longer = judged.Where(one => one.Judgement.Outcome.IsDecisive() && one.Pair.ResponseA.Length != one.Pair.ResponseB.Length).ToList();
         var says = longer.Count == 0 ? double.NaN : longer.Average(one => (one.Pair.ResponseA.Length > one.Pair.ResponseB.Length) == (one.Judgement.Outcome == Outcome.A) ? 1.0 : 0);
         var isBetter = longer.Count == 0 ? double.NaN : longer.Average(one => (one.Pair.ResponseA.Length > one.Pair.ResponseB.Length) == (one.Pair.Label == Preference.A) ? 1.0 : 0);
@@ -323,7 +326,7 @@ internal sealed class HtmlReport
         {
             var slices = judged.GroupBy(one => key(one.Pair), StringComparer.Ordinal).OrderByDescending(slice => slice.Count()).ThenBy(slice => slice.Key, StringComparer.Ordinal).ToList();
             if (slices.Count < 2 && (name == "category" || slices[0].Key.Length == 0)) return;
-            text.Append(CultureInfo.InvariantCulture, $"<div class=\"scroll\"><table><caption>By {name}</caption><thead><tr><th scope=\"col\">{name}</th><th scope=\"col\">pairs</th><th scope=\"col\">right in both orders</th><th scope=\"col\">flips</th><th scope=\"col\">invalid</th><th scope=\"col\">names the first</th><th scope=\"col\">the longer is better</th></tr></thead><tbody>\n");
+            text.Append(CultureInfo.InvariantCulture, $"<div class=\"scroll\" tabindex=\"0\"><table><caption>By {name}</caption><thead><tr><th scope=\"col\">{name}</th><th scope=\"col\">pairs</th><th scope=\"col\">right in both orders</th><th scope=\"col\">flips</th><th scope=\"col\">invalid</th><th scope=\"col\">names the first</th><th scope=\"col\">the longer is better</th></tr></thead><tbody>\n");
             foreach (var slice in slices.Take(40))
             {
                 var s = EvaluationSummary.Of([.. slice.Select(one => one.Pair)], [.. slice.Select(one => one.Judgement)]);
@@ -391,7 +394,7 @@ internal sealed class HtmlReport
 
     private string ComparisonTable()
     {
-        var table = new StringBuilder("<div class=\"scroll\"><table><thead><tr><th scope=\"col\">run</th><th scope=\"col\">seeds</th><th scope=\"col\">right in both orders</th><th scope=\"col\">right, both together</th><th scope=\"col\">flips</th><th scope=\"col\">ties</th><th scope=\"col\">invalid</th></tr></thead><tbody>\n");
+        var table = new StringBuilder("<div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">run</th><th scope=\"col\">seeds</th><th scope=\"col\">right in both orders</th><th scope=\"col\">right, both together</th><th scope=\"col\">flips</th><th scope=\"col\">ties</th><th scope=\"col\">invalid</th></tr></thead><tbody>\n");
         var points = new List<(double X, double Y, int Group)>();
         foreach (var (i, (name, group)) in Comparison.Groups(_runs).Index())
         {
@@ -406,6 +409,7 @@ internal sealed class HtmlReport
             Title = "Right in both orders, each run",
             Description = string.Join(", ", points.Select(point => string.Create(CultureInfo.InvariantCulture, $"row {point.X:0}: {point.Y:0.00}"))) + ".",
             XLabel = "row of the table",
+            XIsWhole = true,
             IsShare = true,
             YRange = (0, 1),
             Series = [.. points.GroupBy(point => point.Group).Select(group => new Series(null, group.Key % 8, [.. group.Select(point => (point.X, point.Y))]) { IsPoints = true })],
@@ -417,7 +421,7 @@ internal sealed class HtmlReport
         var first = _runs[0];
         var rows = _runs.Skip(1).Select(run => (run.Name, Difference: Comparison.Paired(first, run))).Where(row => row.Difference is not null).ToList();
         if (rows.Count == 0) return "";
-        var table = new StringBuilder($"<p>How much more often each run is right in both orders than {Html.Escape(first.Name)}, on the pairs that both judged.</p>\n<div class=\"scroll\"><table><thead><tr><th scope=\"col\">run</th><th scope=\"col\">difference</th><th scope=\"col\">95% interval</th><th scope=\"col\">pairs</th></tr></thead><tbody>\n");
+        var table = new StringBuilder($"<p>How much more often each run is right in both orders than {Html.Escape(first.Name)}, on the pairs that both judged.</p>\n<div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">run</th><th scope=\"col\">difference</th><th scope=\"col\">95% interval</th><th scope=\"col\">pairs</th></tr></thead><tbody>\n");
         foreach (var (name, difference) in rows)
             table.Append(CultureInfo.InvariantCulture, $"<tr><th scope=\"row\">{Html.Escape(name)}</th><td>{100 * difference!.Value.Difference:+0.0;-0.0;0.0}</td><td>[{100 * difference.Value.Low:+0.0;-0.0;0.0}, {100 * difference.Value.High:+0.0;-0.0;0.0}]</td><td>{difference.Value.Pairs}</td></tr>\n");
         return table.Append("</tbody></table></div>\n<p class=\"note\">In percentage points; the interval is of this test set's pairs, not of other seeds.</p>\n").ToString();
@@ -431,7 +435,7 @@ internal sealed class HtmlReport
             var report = Path.Combine(run.Folder, RunFolder.Report);
             var name = Html.Escape(run.Name);
             if (_folder is not null && File.Exists(report)) name = $"<a href=\"{Html.Escape(string.Join('/', Path.GetRelativePath(_folder, report).Split('/', '\\').Select(Uri.EscapeDataString)))}\">{name}</a>";
-            list.Append(CultureInfo.InvariantCulture, $"<li>{name}: {run.Grpo.Count} steps of GRPO, {Sizes.Text(TimeSpan.FromSeconds(run.Seconds))}</li>\n");
+            list.Append(CultureInfo.InvariantCulture, $"<li>{name}: {run.Grpo.Count} steps of GRPO{(run.Seconds > 0 ? $", {Sizes.Text(TimeSpan.FromSeconds(run.Seconds))}" : "")}</li>\n");
         }
         return list.Append("</ul>\n").ToString();
     }
