@@ -62,7 +62,9 @@ internal sealed class RunCommand(CommandContext context, string config, string? 
 
     private int Run(LoadedExperiment loaded, string path, CancellationToken cancellationToken)
     {
-        using var folder = RunFolder.Open(path, loaded, context.Time, redo);
+        // Runs of a sweep that differ after the warm start alone share it.
+        var siblings = loaded.Id is not null && Path.GetDirectoryName(Path.GetFullPath(path)) is { } root && Directory.Exists(root) ? Directory.GetDirectories(root) : [];
+        using var folder = RunFolder.Open(path, loaded, context.Time, redo, siblings);
         var display = new RunDisplay(context, quiet, json);
         if (resume && folder.Checkpoint is null) display.Say($"There is no checkpoint in {path} to go on from; the run starts from the beginning.");
         if (folder.IsFinished)

@@ -37,7 +37,9 @@ internal static class JsonSchema
         foreach (var key in ConfigSchema.KeysOf(section))
             if (owner?.Elsewhere.Any(other => other.Property == key.Property.Name) != true)
                 properties[key.Name] = Property(section, key, key.IsRequired ? null : key.Property.GetValue(defaults), docs);
-        return new JsonObject { ["description"] = description ?? docs.Of(section), ["type"] = "object", ["additionalProperties"] = false, ["properties"] = properties };
+        var schema = Described(description ?? docs.Of(section));
+        (schema["type"], schema["additionalProperties"], schema["properties"]) = ("object", false, properties);
+        return schema;
     }
 
     private static JsonObject Property(Type section, SchemaKey key, object? byDefault, Docs docs)
@@ -58,7 +60,7 @@ internal static class JsonSchema
         var choices = new JsonArray(value);
         if (key.Type != typeof(string)) choices.Add((JsonNode)new JsonObject { ["$ref"] = "#/definitions/variable" });
         if (key.IsNullable) choices.Add((JsonNode)Type("null"));
-        var property = new JsonObject { ["description"] = description };
+        var property = Described(description);
         if (choices.Count == 1)
             foreach (var (name, part) in value.ToList())
             {
@@ -120,6 +122,9 @@ internal static class JsonSchema
             ["seeds"] = new JsonObject { ["description"] = "The seeds to run everything with.", ["type"] = "array", ["minItems"] = 1, ["items"] = new JsonObject { ["type"] = "integer", ["minimum"] = 0 } },
         },
     };
+
+    /// <summary>Without a word where the documentation is not beside the assemblies.</summary>
+    private static JsonObject Described(string? description) => description is { Length: > 0 } ? new JsonObject { ["description"] = description } : [];
 
     private static JsonObject Type(string name) => new() { ["type"] = name };
 

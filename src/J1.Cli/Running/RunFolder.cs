@@ -52,8 +52,9 @@ internal sealed class RunFolder : IDisposable
     /// <param name="experiment">What runs.</param>
     /// <param name="time">For the events' times.</param>
     /// <param name="redo">Whether steps that were taken with another configuration may be thrown away.</param>
+    /// <param name="siblings">Folders of other runs: where one has taken the very same warm start, a new run begins after it.</param>
     /// <exception cref="UsageException">The folder holds something else, or another process works in it.</exception>
-    public static RunFolder Open(string path, LoadedExperiment experiment, TimeProvider time, bool redo = false)
+    public static RunFolder Open(string path, LoadedExperiment experiment, TimeProvider time, bool redo = false, IReadOnlyList<string>? siblings = null)
     {
         var (config, hashFile, checkpoints) = (System.IO.Path.Combine(path, Config), System.IO.Path.Combine(path, "config.hash"), System.IO.Path.Combine(path, "checkpoints"));
         var isRun = File.Exists(config) && File.Exists(hashFile);
@@ -76,8 +77,9 @@ internal sealed class RunFolder : IDisposable
         {
             Directory.CreateDirectory(checkpoints);
             foreach (var unfinished in Directory.GetDirectories(checkpoints, "*" + Unfinished)) Directory.Delete(unfinished, recursive: true);
-            var latest = Whole(checkpoints).LastOrDefault();
-            var state = latest is null ? new RunState() : RunState.Read(latest);
+            var latest = Whole(checkpoints).LastOrDefault() ?? Adopt(path, checkpoints, siblings ?? [], experiment.Stages);
+            // Its number is that of its name: a copy of another checkpoint tells the other's.
+            var state = latest is null ? new RunState() : RunState.Read(latest) with { Checkpoints = int.Parse(System.IO.Path.GetFileName(latest).AsSpan(0, 6), CultureInfo.InvariantCulture) };
             if (state.IsTrainedOtherwise(experiment.Stages))
             {
                 if (!redo)
@@ -101,6 +103,37 @@ internal sealed class RunFolder : IDisposable
         }
     }
 
+    /// <summary>What a sibling had at the end of the same warm start, as if it had been done here: it would come to the same bits.</summary>
+    private static string? Adopt(string path, string checkpoints, IReadOnlyList<string> siblings, StageInputs now)
+    {
+        foreach (var sibling in siblings.Order(StringComparer.Ordinal))
+        {
+            var kept = System.IO.Path.Combine(sibling, "checkpoints", WarmStarted);
+            if (System.IO.Path.GetFullPath(sibling) == System.IO.Path.GetFullPath(path) || !Directory.Exists(kept)) continue;
+            var state = RunState.Read(kept);
+            if (state.WarmStartInputs != now.WarmStart) continue;
+            // The checkpoint comes last: before it is there, what lies around it is taken for nothing.
+            foreach (var log in state.LogLengths.Keys) File.Copy(System.IO.Path.Combine(sibling, log), System.IO.Path.Combine(path, log), overwrite: true);
+            var untrained = System.IO.Path.Combine(Judgements, "untrained.jsonl");
+            if (File.Exists(System.IO.Path.Combine(sibling, untrained)))
+            {
+                Directory.CreateDirectory(System.IO.Path.Combine(path, Judgements));
+                File.Copy(System.IO.Path.Combine(sibling, untrained), System.IO.Path.Combine(path, untrained), overwrite: true);
+            }
+            var place = System.IO.Path.Combine(checkpoints, Numbered(state.Checkpoints, "warm-start"));
+            Copy(kept, place);
+            return place;
+        }
+        return null;
+    }
+
+    private static void Copy(string checkpoint, string place)
+    {
+        Directory.CreateDirectory(place + Unfinished);
+        foreach (var file in Directory.GetFiles(checkpoint)) File.Copy(file, System.IO.Path.Combine(place + Unfinished, System.IO.Path.GetFileName(file)), overwrite: true);
+        Directory.Move(place + Unfinished, place);
+    }
+
     /// <summary>To the end of the warm start where that still holds, or to the beginning.</summary>
     private static (RunState State, string? Checkpoint) GoBack(string checkpoints, RunState state, StageInputs now)
     {
@@ -113,10 +146,7 @@ internal sealed class RunFolder : IDisposable
             // Under the highest number yet: a kill between here and the deletions leaves it the latest.
             start = RunState.Read(kept) with { Checkpoints = state.Checkpoints + 1 };
             place = System.IO.Path.Combine(checkpoints, Numbered(start.Checkpoints, "warm-start"));
-            Directory.CreateDirectory(place + Unfinished);
-            foreach (var file in Directory.GetFiles(kept)) File.Copy(file, System.IO.Path.Combine(place + Unfinished, System.IO.Path.GetFileName(file)), overwrite: true);
-            Files.WriteAtomically(System.IO.Path.Combine(place + Unfinished, RunState.FileName), JsonSerializer.Serialize(start, Json.Indented) + "\n");
-            Directory.Move(place + Unfinished, place);
+            Copy(kept, place);
         }
         else if (Directory.Exists(kept))
             Directory.Delete(kept, recursive: true);

@@ -19,7 +19,7 @@ public sealed class KillTests : IDisposable
         judge: {prompt: compact, max_completion_tokens: 32}
         warm_start: {steps: 6, pairs_per_step: 2, learning_rate: 0.01}
         grpo: {steps: 6, pairs_per_step: 2, group_size: 2, learning_rate: 0.01, kl_coefficient: 0.05}
-        evaluate: {every: 2}
+        evaluate: {every: 3}
         calibrate: {pairs: 4}
         checkpoint: {every_steps: 1}
         """;

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using J1.Cli.Configuration;
 
 namespace J1.Tests.Cli;
@@ -34,6 +35,26 @@ public sealed class ShippedConfigTests
     [Fact]
     public void The_shipped_schema_is_that_of_the_records() =>
         Assert.True(JsonSchema.Write() == File.ReadAllText(Path.Combine(s_folder, Schema)), "The options have changed: write the schema anew with 'j1 schema --output configs/experiment.schema.json'.");
+
+    [Fact]
+    public void The_ablations_are_eight_over_three_seeds()
+    {
+        var runs = LoadedFile.Read(Path.Combine(s_folder, "ablations.yaml"), []).Runs;
+        Assert.Equal(24, runs.Count);
+        Assert.Equal(8, runs.Select(run => run.Id![..run.Id!.LastIndexOf('-')]).Distinct().Count());
+        // Without their names and seeds, no two of them are the same experiment.
+        Assert.Equal(8, runs.Select(run => ConfigWriter.Write(run.Experiment with { Seed = 0 }, s_folder)).Distinct().Count());
+    }
+
+    [Fact]
+    public void The_readmes_configurations_are_valid_beside_the_shipped_ones()
+    {
+        var snippets = Regex.Matches(File.ReadAllText(Path.Combine(Shared.RepositoryRoot, "README.md")), "```yaml\n(.*?)```", RegexOptions.Singleline);
+        Assert.NotEmpty(snippets);
+        using var folder = new TemporaryFolder();
+        foreach (var file in Files) folder.Write(file, File.ReadAllText(Path.Combine(s_folder, file)));
+        Assert.All(snippets, snippet => Assert.NotEmpty(LoadedFile.Read(folder.Write("readme.yaml", snippet.Groups[1].Value), []).Runs));
+    }
 
     [Fact]
     public void No_shipped_configuration_is_missed() =>

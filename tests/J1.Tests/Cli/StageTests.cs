@@ -140,6 +140,14 @@ public sealed class StageTests : IDisposable
         Assert.Matches(@"\| second \| 2 \|", table);
         Assert.Contains("href=\"second-seed1/report.html\"", File.ReadAllText(_folder.At("sweep/report.html")), StringComparison.Ordinal);
 
+        // Both runs of a seed have one warm start, done once: the times it took are the same to the last digit. Each comes to what it comes to alone.
+        string[] Times(string run) => [.. File.ReadAllLines(_folder.At($"{run}/timings.jsonl")).Where(line => line.Contains("warm_start", StringComparison.Ordinal))];
+        Run("alone", "seed=1", "warm_start.steps=1", "grpo.steps=1", "reward.correctness=0", "reward.consistency=1");
+        Assert.Equal(Times("sweep/first-seed1"), Times("sweep/second-seed1"));
+        Assert.NotEqual(Times("alone"), Times("sweep/second-seed1"));
+        foreach (var file in (string[])["metrics.jsonl", "samples.jsonl", "model/model.safetensors", "judgements/untrained.jsonl"])
+            Assert.Equal(Bytes($"alone/{file}"), Bytes($"sweep/second-seed1/{file}"));
+
         var again = CommandLine.Run("run", config, "--output", _folder.At("sweep"));
         Assert.Equal(4, again.Output.Split("This run is finished").Length - 1);
     }
