@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
@@ -64,6 +65,31 @@ public sealed class ReportTests : IDisposable
         var ids = root.Descendants().Attributes("id").Select(id => id.Value).ToList();
         Assert.Equal(ids.Count, ids.Distinct().Count());
         Assert.All(root.Descendants("th"), cell => Assert.NotNull(cell.Attribute("scope")));
+    }
+
+    [BrowserFact]
+    public async Task In_a_browser_its_script_runs_and_what_others_wrote_does_not()
+    {
+        var page = _folder.Write("page.html", Report("one"));
+        var profile = Directory.CreateTempSubdirectory("j1-browser-").FullName;
+        var start = new ProcessStartInfo(BrowserFactAttribute.Browser!)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            ArgumentList = { "--headless=new", "--no-sandbox", "--disable-gpu", $"--user-data-dir={profile}", "--enable-logging=stderr", "--dump-dom", new Uri(page).AbsoluteUri },
+        };
+        using var browser = Process.Start(start)!;
+        var errors = browser.StandardError.ReadToEndAsync();
+        var html = await browser.StandardOutput.ReadToEndAsync();
+        await browser.WaitForExitAsync();
+        try
+        {
+            Directory.Delete(profile, recursive: true);
+        }
+        catch (IOException) { } // One of its processes may still be ending.
+        Assert.Contains("40 of 40 judgements", html, StringComparison.Ordinal);
+        Assert.DoesNotContain("CONSOLE", await errors, StringComparison.Ordinal);
+        Assert.Equal(1, Regex.Count(html, "<script"));
     }
 
     [Fact]
@@ -158,5 +184,18 @@ public sealed class ReportTests : IDisposable
         rows.Add(new { stage = "evaluate", at = "after", step = 30, summary });
         rows.Add(new { stage = "calibrate", step = 30, scale = 1.5, pairs = 10, brier = 0.2, calibration_error = 0.05 });
         _folder.Write($"{folder}/metrics.jsonl", string.Concat(rows.Select(row => JsonSerializer.Serialize(row, J1.Cli.Json.Line) + "\n")));
+    }
+}
+
+/// <summary>A fact that needs a browser without a window; skipped with a message where this machine has none.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class BrowserFactAttribute : FactAttribute
+{
+    public static string? Browser { get; } = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+        .SelectMany(folder => new[] { "chromium", "chromium-browser", "google-chrome" }.Select(name => Path.Combine(folder, name))).FirstOrDefault(File.Exists);
+
+    public BrowserFactAttribute()
+    {
+        if (Browser is null) Skip = "needs chromium or google-chrome on the path";
     }
 }
