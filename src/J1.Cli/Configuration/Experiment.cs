@@ -195,7 +195,7 @@ internal sealed record DataSection
 internal sealed record GenerateSection
 {
     /// <summary>Default: all of them.</summary>
-    public IReadOnlyList<ProblemKind> Kinds { get; init; } = [ProblemKind.Coins, ProblemKind.Count, ProblemKind.Ring];
+    public IReadOnlyList<ProblemKind> Kinds { get; init; } = [ProblemKind.Coins, ProblemKind.Count, ProblemKind.Lift, ProblemKind.Ring];
 
     /// <summary>Default 4000.</summary>
     public int TrainPairs { get; init; } = 4000;

@@ -117,10 +117,10 @@ internal sealed class ExperimentRun : IDisposable
                 State = State with { Untrained = Measure("untrained", Task, 0, cancellationToken) };
                 SaveHere("start");
             }
-            if (State.WarmStartSteps == warm.Steps && Directory.Exists(_folder.AfterWarmStart)) _engine.Load(_folder.AfterWarmStart);
+            if (State.WarmStarted && Directory.Exists(_folder.AfterWarmStart)) _engine.Load(_folder.AfterWarmStart);
             else if (State.WarmStartSteps > 0) _engine.Load(_folder.Checkpoint!);
             _engineIsAtState = State.GrpoSteps == 0;
-            if (State.WarmStartSteps < warm.Steps) WarmStart(warm, cancellationToken);
+            if (!State.WarmStarted) WarmStart(warm, cancellationToken);
             if (grpo.Steps > 0) _folder.KeepWarmStart(_engine);
         }
         if (State.Before is null)
@@ -165,9 +165,12 @@ internal sealed class ExperimentRun : IDisposable
             _folder.Log(RunFolder.Timings, new { stage = "warm_start", step = done, seconds, tokens_per_second = step.TargetTokens / seconds });
             _folder.Log("warm_start", done, ("loss", step.Loss), ("gradient_norm", step.GradientNorm), ("learning_rate", step.LearningRate));
             _display.Step(done, string.Create(CultureInfo.InvariantCulture, $"loss {step.Loss:0.000}  {step.TargetTokens / seconds:N0} tokens/s"), new { step.Loss });
-            if (done % _experiment.Checkpoint.EverySteps == 0 || done == options.Steps) _folder.Save(_engine, $"warm-start-{done}");
+            if (done % _experiment.Checkpoint.EverySteps == 0) _folder.Save(_engine, $"warm-start-{done}");
             cancellationToken.ThrowIfCancellationRequested();
         }, cancellationToken);
+        if (State.WarmStartSteps < options.Steps) _display.Say(string.Create(CultureInfo.InvariantCulture, $"The warm start ends after {State.WarmStartSteps} steps: {options.UntilConsistent:0.00} of the pairs to come are right in both orders, given their thoughts."));
+        State = State with { WarmStarted = true };
+        _folder.Save(_engine, "warm-started");
     }
 
     private void Reinforce(GrpoOptions options, IEngine? reference, CancellationToken cancellationToken)
@@ -337,7 +340,7 @@ internal sealed class ExperimentRun : IDisposable
             judge       {Names.Snake(e.Judge.Mode.ToString())}, {(e.Judge.Thinking ? "after a thought" : "instant")}, both orders{(e.Judge.Multitask ? ", and pointwise" : "")}; prompt {e.Judge.Prompt ?? "of the mode"}
             """));
         if (e.WarmStartOfRun is { } warm)
-            _display.Say(string.Create(CultureInfo.InvariantCulture, $"warm start  {warm.Steps} steps of {warm.PairsPerStep} pairs, learning rate {warm.LearningRate} {Names.Snake(warm.Schedule.ToString())}"));
+            _display.Say(string.Create(CultureInfo.InvariantCulture, $"warm start  {(warm.UntilConsistent is null ? "" : "at most ")}{warm.Steps} steps of {warm.PairsPerStep} pairs, learning rate {warm.LearningRate} {Names.Snake(warm.Schedule.ToString())}"));
         if (grpo.Steps > 0)
             _display.Say(string.Create(CultureInfo.InvariantCulture, $"grpo        {grpo.Steps} steps of {grpo.PairsPerStep} pairs × 2 orders × {grpo.GroupSize} samples, loss {Names.Snake(grpo.Loss.ToString())}, KL {grpo.KlCoefficient}, advantage by {Names.Snake(grpo.AdvantageScaling.ToString())}, learning rate {grpo.LearningRate} {Names.Snake(grpo.Schedule.ToString())}; reward: correctness {e.Reward.Correctness}, consistency {e.Reward.Consistency}"));
         _display.Say($"memory      about {memory}");

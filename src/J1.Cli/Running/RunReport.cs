@@ -47,7 +47,7 @@ internal static class RunReport
     public static string Lesson(Experiment experiment, RunState state, int trainPairs, string folder)
     {
         var taught = experiment.WarmStartOfRun is { } warm
-            ? $"Supervised: {warm.Steps} steps of {warm.PairsPerStep} pairs with their labels{(experiment.Judge.Thinking ? ", thoughts to imitate" : "")}, both orders (loss {Number(state.FirstLoss)} to {Number(state.LastLoss)})."
+            ? $"Supervised: {state.WarmStartSteps} steps of {warm.PairsPerStep} pairs with their labels{(experiment.Judge.Thinking ? ", thoughts to imitate" : "")}, both orders (loss {Number(state.FirstLoss)} to {Number(state.LastLoss)})."
             : "Supervised: nothing.";
         var (before, after) = (state.Before!, state.After!);
         var learned = experiment.Grpo.Steps == 0

@@ -30,6 +30,9 @@ internal sealed record RunState
 
     public int WarmStartSteps { get; init; }
 
+    /// <summary>Whether the warm start has come to its end.</summary>
+    public bool WarmStarted { get; init; }
+
     public int GrpoSteps { get; init; }
 
     /// <summary>The step of GRPO after which the test pairs were last judged on the way.</summary>

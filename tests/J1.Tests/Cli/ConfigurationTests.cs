@@ -85,7 +85,7 @@ public sealed class ConfigurationTests : IDisposable
             $"{file}:1:1: name: is missing; expected a text",
             $"{file}:2:7: seed: is '-1'; expected a whole number of at least 0",
             $"{file}:5:5: model.create.heads: heads is not a multiple of kv_heads: 4 and 3",
-            $"{file}:9:20: data.generate.kinds[1]: is 'cuont'; expected coins, count or ring; did you mean 'count'?",
+            $"{file}:9:20: data.generate.kinds[1]: is 'cuont'; expected coins, count, lift or ring; did you mean 'count'?",
             $"{file}:10:18: data.generate.train_pairs: is 'many'; expected a whole number",
             $"{file}:12:13: judge.thinking: is 'yes'; expected true or false",
             $"{file}:13:11: judge.prompt: is 'compakt'; expected compact, compact_pointwise, compact_scores, compact_scores_and_verdict, pointwise, pointwise_instant, scores, scores_and_verdict, scores_and_verdict_instant, scores_instant, short, short_instant, verdict, verdict_instant, or a file such as ./prompt.txt",
