@@ -45,6 +45,7 @@ internal static class DryRun
             memory      about {memory}
             """));
         context.Out.WriteLine($"time        {Time(model, e, pairs, memory, lengths.Average())}");
+        if (loaded.Sweep is not null) context.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"            the {loaded.Runs.Count} runs of the sweep about {loaded.Runs.Count} times that, less the warm starts that they share"));
         context.Out.WriteLine();
         context.Out.WriteLine("The first prompt, as the model sees it (control tokens and all):");
         var first = task.Prompts(pairs.Train[0])[0];
