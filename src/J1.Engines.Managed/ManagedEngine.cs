@@ -202,6 +202,12 @@ public sealed unsafe class ManagedEngine : ITrainableEngine
         return report;
     }
 
+    public void RestartOptimizer()
+    {
+        ThrowIfFrozen();
+        _trained!.Restart();
+    }
+
     public IEngine Freeze()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);

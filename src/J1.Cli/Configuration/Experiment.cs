@@ -108,6 +108,9 @@ internal sealed record CreateSection
     /// <summary>The most tokens of a sequence. Default 256.</summary>
     public int ContextLength { get; init; } = 256;
 
+    /// <summary>Base of the rotary position's wavelengths; a short context wants a small one. Default 10000.</summary>
+    public double RopeTheta { get; init; } = 10_000;
+
     /// <summary>The most tokens in the vocabulary. Default 512.</summary>
     public int VocabularySize { get; init; } = 512;
 
@@ -120,6 +123,7 @@ internal sealed record CreateSection
         AtLeast(nameof(KvHeads), KvHeads, 1);
         AtLeast(nameof(ContextLength), ContextLength, 16);
         AtLeast(nameof(VocabularySize), VocabularySize, 300);
+        if (!(RopeTheta > 1 && double.IsFinite(RopeTheta))) throw new ArgumentException($"{nameof(RopeTheta)} is {RopeTheta}; it must be above 1.");
         if (HeadSize is { } size && (size < 2 || size % 2 != 0)) throw new ArgumentException($"{nameof(HeadSize)} is {size}; it must be an even number of at least 2.");
         if (Heads % KvHeads != 0) throw new ArgumentException($"{nameof(Heads)} is not a multiple of {nameof(KvHeads)}: {Heads} and {KvHeads}.");
         if (HeadSize is null && (HiddenSize % Heads != 0 || HiddenSize / Heads % 2 != 0))

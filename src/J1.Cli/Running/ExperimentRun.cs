@@ -116,6 +116,7 @@ internal sealed class ExperimentRun : IDisposable
         if (State.Before is null)
         {
             State = State with { Before = Evaluate("before", State.WarmStartSteps, cancellationToken).Summary };
+            _engine.RestartOptimizer();   // the moments of the supervised gradients, which are larger, would hold GRPO's steps down
             _folder.Save(_engine, "before");
         }
         if (needsReference && reference is null)

@@ -92,6 +92,7 @@ internal sealed class RunModel
         HeadSize = create.HeadSize ?? create.HiddenSize / create.Heads,
         VocabularySize = tokenizer.VocabularySize,
         ContextLength = create.ContextLength,
+        Rope = new RopeConfig { Theta = create.RopeTheta },
         TieEmbeddings = true,
         EndTokens = tokenizer.EndTokens,
     };

@@ -55,6 +55,9 @@ public interface ITrainableEngine : IEngine
     /// <exception cref="NonFiniteException">The gradient norm is not finite; the weights are unchanged and the gradients cleared.</exception>
     StepReport Step(OptimizerOptions options);
 
+    /// <summary>Forgets the optimizer's moments and step count, as a new stage of training does; the weights stay.</summary>
+    void RestartOptimizer();
+
     /// <summary>Today's weights as an engine that does not move, for the KL term (with LoRA: the base with today's adapter).</summary>
     IEngine Freeze();
 

@@ -113,6 +113,13 @@ public sealed class TableEngine : ITrainableEngine
         return new StepReport(norm, options.LearningRate, _steps);
     }
 
+    public void RestartOptimizer()
+    {
+        Array.Clear(_mean);
+        Array.Clear(_variance);
+        _steps = 0;
+    }
+
     public IEngine Freeze() => new TableEngine(this);
 
     public void Save(string folder)

@@ -80,6 +80,14 @@ internal sealed unsafe class TrainedTensors(TensorBlock values, bool ownsValues)
         return new StepReport(norm, options.LearningRate, Steps);
     }
 
+    /// <summary>Moments and step count as before the first step.</summary>
+    public void Restart()
+    {
+        _means?.Numbers.Clear();
+        _variances?.Numbers.Clear();
+        Steps = 0;
+    }
+
     /// <summary>Writes values, moments and step count as one file, which replaces its older self whole.</summary>
     public void Save(string folder)
     {
@@ -112,11 +120,7 @@ internal sealed unsafe class TrainedTensors(TensorBlock values, bool ownsValues)
         foreach (var tensor in Values.Layout.Tensors)
             for (var kind = 0; kind < kinds; kind++)
                 file.Read(s_kinds[kind] + tensor.Name, blocks[kind]!.Span(tensor));
-        if (steps == 0)
-        {
-            _means?.Numbers.Clear();
-            _variances?.Numbers.Clear();
-        }
+        if (steps == 0) Restart();
         ClearGradients();
         Steps = steps;
     }

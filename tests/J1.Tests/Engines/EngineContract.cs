@@ -376,6 +376,21 @@ public abstract class EngineContract
     }
 
     [Fact]
+    public void A_restarted_optimizer_steps_as_a_new_one_and_leaves_the_weights()
+    {
+        using var used = Create();
+        for (var step = 0; step < 3; step++) Train(used);
+        var weights = Groups(used).ToDictionary(group => group, group => Read(used, group));
+        used.RestartOptimizer();
+        Assert.All(weights, pair => Assert.Equal(pair.Value, Read(used, pair.Key)));
+
+        using var fresh = Create();
+        foreach (var (group, values) in weights) Write(fresh, group, values);
+        Assert.Equal(Train(fresh), Train(used));
+        Assert.All(Groups(used), group => Assert.Equal(Read(fresh, group), Read(used, group)));
+    }
+
+    [Fact]
     public void Weight_decay_shrinks_matrices_and_is_not_part_of_the_gradient()
     {
         using var engine = Create();
