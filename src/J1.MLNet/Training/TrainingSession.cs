@@ -66,6 +66,8 @@ internal sealed class TrainingSession : IDisposable
         if (options.Steps == 0) return;
         options = options with { MaxCompletionTokens = _task.MaxCompletionTokens };
         Say($"GRPO: {options.Steps} steps of {options.PairsPerStep} pairs × 2 orders × {options.GroupSize} samples, {_train.Count} rows.");
+        // Moments of supervised gradients, which are larger, would hold these steps down.
+        _engine.RestartOptimizer();
         using var reference = options.KlCoefficient > 0 ? _engine.Freeze() : null;
         new GrpoTrainer(_engine, reference, _task, options, rewards).Run(_train, 0, step =>
         {
