@@ -10,7 +10,7 @@ public sealed record JudgeSettings
     /// <summary>Prompt, mode, and how completions are read. Default a thinking verdict.</summary>
     public JudgeFormat Format { get; init; } = new();
 
-    /// <summary>How completions are drawn. Default greedy, 256 tokens; more than one vote needs a temperature. An instant verdict draws nothing.</summary>
+    /// <summary>How completions are drawn. Default greedy, 256 tokens; more than one vote needs a temperature. An instant verdict draws nothing. What is drawn depends on a row's place in its call: with a temperature, other batches give other words.</summary>
     public SamplingOptions Sampling { get; init; } = SamplingOptions.Greedy(256);
 
     /// <summary>Seed of the sampling. Default 0.</summary>

@@ -268,14 +268,20 @@ public sealed class SavingTests : IDisposable
         Assert.Equal("J1.MLNet, Version=1.0.0.0, Culture=neutral, PublicKeyToken=null", typeof(JudgeTransformer).Assembly.FullName);
 
     [Fact]
-    public void Judges_that_ML_NET_loaded_are_shared_and_freed_on_demand()
+    public void An_opened_adapter_is_saved_beside_the_reference_to_its_base()
     {
-        using var judge = Opened("shared", seed: 5);
-        var path = Save(_context.J1().Transforms.ScorePairs(judge).Fit(View()));
-        ITransformer[] loaded = [.. Enumerable.Range(0, 3).Select(_ => new MLContext().Model.Load(path, out var _))];
-        var before = LoadedJudges.Count;
-        Parallel.ForEach(loaded, model => Assert.Equal(12, Rows(model).Length));
-        Assert.InRange(LoadedJudges.Count, 1, before + 1);
+        using (var engine = TinyJudges.Create()) engine.Export(At("base"));
+        using (var engine = ManagedEngine.Open(At("base"), new EngineOptions { Lora = new LoraOptions { Rank = 2 } }))
+        {
+            engine.Accumulate([new Engines.TokenSequence([1, 2, 3, 4], 1)], 1, (_, scores) => new Engines.TokenGradients([.. scores.LogProbs.Select(_ => -1f)]));
+            engine.Step(new Engines.OptimizerOptions { LearningRate = 0.05f });
+            engine.Export(At("adapter"));
+        }
+        using var judge = Judge.Open(At("base"), new JudgeSettings { Format = TinyJudges.Format }, At("adapter"));
+        using var plain = Judge.Open(At("base"), new JudgeSettings { Format = TinyJudges.Format });
+        Assert.NotEqual(plain.Identity, judge.Identity);
+        using var loaded = _context.J1().LoadJudge(Save(_context.J1().Transforms.ScorePairs(judge).Fit(View())));
+        Assert.Equal(judge.Identity, loaded.Judge.Identity);
     }
 
     /// <summary>A program that is built with the tests; fails with what it wrote where it fails.</summary>

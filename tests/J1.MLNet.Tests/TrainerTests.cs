@@ -244,6 +244,7 @@ public sealed class TrainerTests
         Assert.Contains("2 are given", Message(Grpo() with { ModelPath = "x" }), StringComparison.Ordinal);
         Assert.Contains("GroupSize is 1", Message(Grpo() with { Grpo = new() { GroupSize = 1 } }), StringComparison.Ordinal);
         Assert.Contains("both 0", Message(Grpo() with { Reward = new() { Correctness = 0 } }), StringComparison.Ordinal);
+        Assert.Contains("BatchSize is 0", Message(Grpo() with { Columns = new() { BatchSize = 0 } }), StringComparison.Ordinal);
         Assert.Contains("Votes is 0", Message(Grpo() with { Votes = 0 }), StringComparison.Ordinal);
         Assert.Contains("without weights of ours", Message(Grpo() with { CreateModel = null, Start = Judge.From(new ScriptedJudge()) }), StringComparison.Ordinal);
 

@@ -47,12 +47,7 @@ internal abstract class Stage
     /// <exception cref="ArgumentException">A name or number is out of range.</exception>
     protected Stage(IReadOnlyList<StageInput> inputs, IReadOnlyList<StageOutput> outputs, int batchSize, int remembered)
     {
-        if (batchSize < 1) throw new ArgumentException($"BatchSize is {batchSize}; it must be at least 1.");
-        if (remembered < 0) throw new ArgumentException($"RememberedRows is {remembered}; it must be at least 0 (0 remembers nothing).");
-        if (inputs.Any(input => string.IsNullOrEmpty(input.Column)) || outputs.Any(output => string.IsNullOrEmpty(output.Column)))
-            throw new ArgumentException("A column name is empty; only a thought may have none, which leaves it out.");
-        if (outputs.GroupBy(output => output.Column, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
-            throw new ArgumentException($"Two output columns are named '{twice.Key}'; give each a name of its own.");
+        Check(inputs, outputs, batchSize, remembered);
         (Inputs, Outputs, BatchSize, _remembered) = (inputs, outputs, batchSize, remembered);
     }
 
@@ -62,6 +57,17 @@ internal abstract class Stage
 
     /// <summary>Rows a call.</summary>
     public int BatchSize { get; }
+
+    /// <exception cref="ArgumentException">A name or number is out of range.</exception>
+    public static void Check(IReadOnlyList<StageInput> inputs, IReadOnlyList<StageOutput> outputs, int batchSize, int remembered)
+    {
+        if (batchSize < 1) throw new ArgumentException($"BatchSize is {batchSize}; it must be at least 1.");
+        if (remembered < 0) throw new ArgumentException($"RememberedRows is {remembered}; it must be at least 0 (0 remembers nothing).");
+        if (inputs.Any(input => string.IsNullOrEmpty(input.Column)) || outputs.Any(output => string.IsNullOrEmpty(output.Column)))
+            throw new ArgumentException("A column name is empty; only a thought may have none, which leaves it out.");
+        if (outputs.GroupBy(output => output.Column, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new ArgumentException($"Two output columns are named '{twice.Key}'; give each a name of its own.");
+    }
 
     /// <summary>All columns of the input, then those that are added.</summary>
     /// <exception cref="ArgumentOutOfRangeException">An input column is missing or of another type.</exception>

@@ -77,6 +77,8 @@ public abstract record JudgeTrainerOptions
         if (Start is { Model: null }) throw new ArgumentException($"{nameof(Start)} is a judge without weights of ours (an engine or a function of yours); start from one that was opened, trained or loaded.");
         if (MaxCompletionTokens < 1) throw new ArgumentException($"{nameof(MaxCompletionTokens)} is {MaxCompletionTokens}; it must be at least 1.");
         if (ValidateEverySteps < 0) throw new ArgumentException($"{nameof(ValidateEverySteps)} is {ValidateEverySteps}; it must be at least 0.");
+        if (string.IsNullOrEmpty(LabelColumnName)) throw new ArgumentException($"{nameof(LabelColumnName)} is empty; training needs a label.");
+        Stages.Stage.Check(Stages.PairStage.InputsOf(Columns), Stages.PairStage.OutputsOf(Columns), Columns.BatchSize, Columns.RememberedRows);
         Engine.Validate();
         Settings(MaxCompletionTokens, null).Validate();
     }
