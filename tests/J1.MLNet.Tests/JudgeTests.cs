@@ -3,7 +3,6 @@ using J1.Engines;
 using J1.Engines.Managed.Files;
 using J1.Judging;
 using Microsoft.ML;
-using Microsoft.ML.Data;
 
 namespace J1.MLNet.Tests;
 
