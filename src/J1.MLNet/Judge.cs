@@ -14,12 +14,13 @@ public sealed class Judge : IDisposable
 {
     private readonly IJudge _pairs;
     private readonly IOrderedJudge? _ordered;
-    private readonly IEngine? _owned;
+    private readonly IEngine? _engine;
+    private readonly bool _ownsEngine;
 
-    private Judge(IJudge? pairs, IOrderedJudge? ordered, JudgeSettings settings, IEngine? owned = null, JudgeModel? model = null)
+    private Judge(IJudge? pairs, IOrderedJudge? ordered, JudgeSettings settings, IEngine? engine = null, JudgeModel? model = null)
     {
         _pairs = ordered is null ? pairs! : new OrderByOrder(ordered, settings.Votes, settings.Calibration, settings.BothOrders);
-        (_ordered, Settings, _owned, Model) = (ordered, settings, owned, model);
+        (_ordered, Settings, _engine, _ownsEngine, Model) = (ordered, settings, engine, model is not null, model);
     }
 
     /// <summary>How the model is asked; of a judge that is no model of ours, votes, orders and calibration alone count.</summary>
@@ -30,6 +31,9 @@ public sealed class Judge : IDisposable
 
     /// <summary>A hash over all that its judgements depend on.</summary>
     public string Identity => _pairs.Identity;
+
+    /// <summary>The settings it was trained with, as JSON; null where it was not trained by J1.MLNet's trainers.</summary>
+    public string? TrainedWith => Model?.TrainedWith;
 
     /// <summary>Where the weights are, for whoever saves them; null for a judge that lives in this process alone.</summary>
     internal JudgeModel? Model { get; }
@@ -54,7 +58,7 @@ public sealed class Judge : IDisposable
         ArgumentNullException.ThrowIfNull(engine);
         ArgumentNullException.ThrowIfNull(settings);
         settings.Validate();
-        return new Judge(null, Ask(engine, settings), settings);
+        return new Judge(null, Ask(engine, settings), settings, engine);
     }
 
     /// <summary>Whatever reads one order at a time as a judge, asked in both. Such a judge is not saved.</summary>
@@ -94,7 +98,16 @@ public sealed class Judge : IDisposable
 
     internal IReadOnlyList<Judgement[]> Read(IReadOnlyList<ShownPair> shown) => _ordered!.ReadAsync(shown, Settings.Votes).AsTask().GetAwaiter().GetResult();
 
-    public void Dispose() => _owned?.Dispose();
+    /// <summary>The judge's model as one that writes, for the builders of pairs.</summary>
+    /// <param name="sampling">Null: <see cref="EngineTextModel"/>'s.</param>
+    /// <exception cref="InvalidOperationException">The judge is no language model of ours.</exception>
+    public ITextModel TextModel(SamplingOptions? sampling = null) => new EngineTextModel(
+        _engine ?? throw new InvalidOperationException("This judge has no engine that could write; give the builder an EngineTextModel or a DelegateTextModel."), sampling);
+
+    public void Dispose()
+    {
+        if (_ownsEngine) _engine?.Dispose();
+    }
 
     // The stages decide how many prompts make a call.
     private static EngineJudge Ask(IEngine engine, JudgeSettings settings) =>

@@ -41,7 +41,7 @@ public static class LoadedJudges
 
     internal static JudgeStage Open(JudgeState state)
     {
-        var judge = Judge.Of(new SavedModel(state.Weights), state.Settings);
+        var judge = Judge.Of(new SavedModel(state.Weights, state.TrainedWith), state.Settings);
         try
         {
             return JudgeStage.Of(judge, state.Stage);

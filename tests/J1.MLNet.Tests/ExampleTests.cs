@@ -31,7 +31,7 @@ public sealed class ExampleTests(ExampleTests.SavedJudge saved) : IClassFixture<
     {
         if (IsLeftOut("TextPipeline")) return;
         var output = SavingTests.Run("TextPipeline", saved.Path);
-        Assert.Matches("(?m)^A .*SAY THE WORD|^A .*Say the word OWL! -> say the word owl$", output);
+        Assert.Matches("(?m)^A .*Say the word OWL! -> say the word owl$", output);
         Assert.Matches("(?m)^B .*SAY THE WORD HEN -> say the word hen$", output);
         Assert.Contains("One model of 7 stages, saved in ", output, StringComparison.Ordinal);
     }

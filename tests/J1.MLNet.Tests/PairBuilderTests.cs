@@ -70,7 +70,9 @@ public sealed class PairBuilderTests
     {
         using var engine = TinyJudges.Create();
         var stage = _context.J1().Transforms.NoisyInstruction(new EngineTextModel(engine, SamplingOptions.Greedy(4))).Fit(View());
-        using var tiny = TinyJudges.Create();
+        using var judge = Judge.From(engine, new JudgeSettings { Format = TinyJudges.Format });
+        Assert.Equal(stage.Transform(View(2)).GetColumn<string>("PairOutcome"), _context.J1().Transforms.NoisyInstruction(judge.TextModel(SamplingOptions.Greedy(4))).Fit(View()).Transform(View(2)).GetColumn<string>("PairOutcome"));
+        Assert.Throws<InvalidOperationException>(() => Judge.From(new ScriptedJudge()).TextModel());
         Assert.All(stage.Transform(View(2)).GetColumn<string>("PairOutcome"), outcome => Assert.Equal("Unparsed", outcome));
         var error = Assert.Throws<NotSupportedException>(() => _context.Model.Save(stage, View().Schema, new MemoryStream()));
         Assert.Contains("TransformerScope.Training", error.Message, StringComparison.Ordinal);

@@ -16,7 +16,7 @@ public sealed class ReadmeTests : IDisposable
     {
         var (model, path) = (Path.Combine(_folder, "model"), Path.Combine(_folder, "judge.zip"));
         using (var engine = TinyJudges.Create()) engine.Export(model);
-        Snippet(model, TinyJudges.Format, new MLContext().Data.LoadFromEnumerable(TinyJudges.Items(8)), path);
+        Snippet(model, TinyJudges.Format, new MLContext().Data.LoadFromEnumerable(TinyJudges.Items(8)), steps: 2, path);
         Assert.Equal(8, new MLContext().Model.Load(path, out _).Transform(new MLContext().Data.LoadFromEnumerable(TinyJudges.Items(8))).GetColumn<string>("Verdict").Count());
 
         string[] source = File.ReadAllLines(Path.Combine(AppContext.BaseDirectory, "ReadmeTests.cs"));
@@ -26,11 +26,11 @@ public sealed class ReadmeTests : IDisposable
         Assert.Contains(snippet, File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "README.md")).ReplaceLineEndings("\n"), StringComparison.Ordinal);
     }
 
-    private static void Snippet(string model, JudgeFormat format, IDataView data, string path)
+    private static void Snippet(string model, JudgeFormat format, IDataView data, int steps, string path)
     {
         // README
         var ml = new MLContext(seed: 1);
-        var trainer = ml.J1().Trainers.Grpo(new GrpoTrainerOptions { ModelPath = model, Format = format, Grpo = new() { Steps = 2 } });
+        var trainer = ml.J1().Trainers.Grpo(new GrpoTrainerOptions { ModelPath = model, Format = format, Grpo = new() { Steps = steps } });
         using var judge = trainer.Fit(data);              // Instruction, ResponseA, ResponseB, Label
         var scored = judge.Transform(data);               // + Verdict, Score, Probability, Flipped, …
         Console.WriteLine(ml.J1().Evaluate(scored));      // accuracy in both orders with its interval, flips, ties, invalid

@@ -161,6 +161,13 @@ public sealed class SavingTests : IDisposable
             Assert.NotEqual(Rows(trained).Select(row => row.Score), Rows(further).Select(row => row.Score));
             using var again = _context.J1().LoadJudge(Save(further, "further.zip"));
             Assert.Equal(Said(Rows(further)), Said(Rows(again)));
+            // And from the trained one itself, whose adapter is still one of the base.
+            using var direct = _context.J1().Trainers.WarmStart(options with { ModelPath = null, Start = trained.Judge, WarmStart = options.WarmStart with { Steps = 1 } }).Fit(View());
+            Assert.Equal(Rows(further).Select(row => row.Score), Rows(direct).Select(row => row.Score));
+            using var once = _context.J1().LoadJudge(Save(direct, "direct.zip"));
+            Assert.Equal(Said(Rows(direct)), Said(Rows(once)));
+            Assert.Contains("\"rank\":2", once.Judge.TrainedWith, StringComparison.Ordinal);
+            Assert.Contains("\"seed\":1", loaded.Judge.TrainedWith, StringComparison.Ordinal);
         }
 
         using (var other = TinyJudges.Create(seed: 2)) other.Export(At("base"));
@@ -183,6 +190,11 @@ public sealed class SavingTests : IDisposable
         Assert.True(new FileInfo(path).Length < 10_000);
         using (var loaded = _context.J1().LoadJudge(path)) Assert.Equal(judge.Identity, loaded.Judge.Identity);
         using var trained = _context.J1().Trainers.WarmStart(TinyJudges.WarmStart(1) with { MaxEmbeddedBytes = 1000 }).Fit(View());
+        // Weights that were all trained are no adapter of the model that they came from.
+        using var whole = _context.J1().Trainers.WarmStart(TinyJudges.WarmStart(1) with { CreateModel = null, ModelPath = At("model"), MaxEmbeddedBytes = 1000 }).Fit(View());
+        Assert.Throws<NotSupportedException>(() => Save(whole, "whole.zip"));
+        using var adapted = _context.J1().Trainers.WarmStart(TinyJudges.WarmStart(1) with { CreateModel = null, Start = whole.Judge, Engine = new() { Lora = new() { Rank = 1 } }, MaxEmbeddedBytes = 1000 }).Fit(View());
+        Assert.Throws<NotSupportedException>(() => Save(adapted, "adapted.zip"));
         Assert.Contains("at most 1,000 may lie in the file", Assert.Throws<NotSupportedException>(() => Save(trained, "large.zip")).Message, StringComparison.Ordinal);
     }
 

@@ -252,6 +252,23 @@ public sealed class TrainerTests
     }
 
     [Fact]
+    public void A_path_is_enough_to_train_with_the_papers_settings()
+    {
+        var folder = Directory.CreateTempSubdirectory("j1-path-").FullName;
+        try
+        {
+            using (var engine = ManagedEngine.Create(TinyJudges.Shape with { ContextLength = 2048 }, TinyJudges.Tokenizer, 1)) engine.Export(folder);
+            using var model = _context.J1().Trainers.Grpo(folder, steps: 0).Fit(View(2));
+            Assert.Equal((JudgeMode.Verdict, true, 256), (model.Judge.Mode, model.Judge.Settings.Format.Thinking, model.Judge.Settings.Sampling.MaxTokens));
+            Assert.Contains("\"group_size\":5", model.Judge.TrainedWith, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
     public void A_thinking_judge_needs_thoughts_to_imitate()
     {
         var options = TinyJudges.WarmStart(1) with { Format = TinyJudges.Format with { Thinking = true, AssistantPrefix = "<think>" }, MaxCompletionTokens = 40 };

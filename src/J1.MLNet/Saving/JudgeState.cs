@@ -20,7 +20,7 @@ internal sealed record JudgeState
 
     private const string FirstLine = "J1.MLNet judge";
 
-    private static readonly JsonSerializerOptions Json = new()
+    internal static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
@@ -65,6 +65,9 @@ internal sealed record JudgeState
     public int? ContextLength { get; init; }
 
     public long? MaxEmbeddedBytes { get; init; }
+
+    /// <summary>The training's settings as JSON, for whoever wants to know; nothing is made of them.</summary>
+    public string? TrainedWith { get; init; }
 
     public BaseModel? Base { get; init; }
 
@@ -125,6 +128,7 @@ internal sealed record JudgeState
             LongPrompts = settings.LongPrompts,
             ContextLength = settings.Engine.ContextLength,
             MaxEmbeddedBytes = settings.MaxEmbeddedBytes,
+            TrainedWith = model.TrainedWith,
             Base = weights.Base,
             Parts = weights.Parts,
         };

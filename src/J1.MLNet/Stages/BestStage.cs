@@ -6,13 +6,12 @@ namespace J1.MLNet.Stages;
 
 internal sealed class BestStage(Judge judge, ChooseBestOptions options) : JudgeStage(judge, options,
     [new(options.InstructionColumnName), new(options.ResponsesColumnName, IsVector: true)],
-    [
+    StageOutput.Given(
         StageOutput.Text<BestResult>(options.BestColumnName, result => result.Best),
         StageOutput.Integer<BestResult>(options.BestIndexColumnName, result => result.BestIndex),
         StageOutput.Singles<BestResult>(options.ScoresColumnName, result => result.Scores),
         StageOutput.Text<BestResult>(options.OutcomeColumnName, result => result.Outcome),
-        options.ThoughtColumnName is null ? null : StageOutput.Text<BestResult>(options.ThoughtColumnName, result => result.Thought),
-    ])
+        options.ThoughtColumnName is null ? null : StageOutput.Text<BestResult>(options.ThoughtColumnName, result => result.Thought)))
 {
     protected override IReadOnlyList<object> Compute(IReadOnlyList<string[]> rows)
     {

@@ -5,8 +5,8 @@ namespace J1.MLNet.Stages;
 /// <summary>A stage that asks a judge.</summary>
 internal abstract class JudgeStage : Stage
 {
-    protected JudgeStage(Judge judge, StageOptions options, IReadOnlyList<StageInput> inputs, IEnumerable<StageOutput?> outputs)
-        : base(inputs, [.. outputs.OfType<StageOutput>()], options.BatchSize, options.RememberedRows) => (Judge, Options) = (judge, options);
+    protected JudgeStage(Judge judge, StageOptions options, IReadOnlyList<StageInput> inputs, IReadOnlyList<StageOutput> outputs)
+        : base(inputs, outputs, options.BatchSize, options.RememberedRows) => (Judge, Options) = (judge, options);
 
     public Judge Judge { get; }
 

@@ -9,20 +9,15 @@ internal sealed class PairStage(Judge judge, ScorePairsOptions options) : JudgeS
 {
     public static StageInput[] InputsOf(ScorePairsOptions options) => [new(options.InstructionColumnName), new(options.ResponseAColumnName), new(options.ResponseBColumnName)];
 
-    public static StageOutput[] OutputsOf(ScorePairsOptions options) =>
-    [
-        .. new StageOutput?[]
-        {
-            StageOutput.Boolean<PairResult>(options.PredictedLabelColumnName, result => result.PredictedLabel),
-            StageOutput.Single<PairResult>(options.ProbabilityColumnName, result => result.Probability),
-            StageOutput.Single<PairResult>(options.ScoreColumnName, result => result.Score),
-            StageOutput.Text<PairResult>(options.VerdictColumnName, result => result.Verdict),
-            StageOutput.Boolean<PairResult>(options.FlippedColumnName, result => result.Flipped),
-            StageOutput.Text<PairResult>(options.FirstOrderColumnName, result => result.FirstOrder),
-            StageOutput.Text<PairResult>(options.SecondOrderColumnName, result => result.SecondOrder),
-            options.ThoughtColumnName is null ? null : StageOutput.Text<PairResult>(options.ThoughtColumnName, result => result.Thought),
-        }.OfType<StageOutput>(),
-    ];
+    public static StageOutput[] OutputsOf(ScorePairsOptions options) => StageOutput.Given(
+        StageOutput.Boolean<PairResult>(options.PredictedLabelColumnName, result => result.PredictedLabel),
+        StageOutput.Single<PairResult>(options.ProbabilityColumnName, result => result.Probability),
+        StageOutput.Single<PairResult>(options.ScoreColumnName, result => result.Score),
+        StageOutput.Text<PairResult>(options.VerdictColumnName, result => result.Verdict),
+        StageOutput.Boolean<PairResult>(options.FlippedColumnName, result => result.Flipped),
+        StageOutput.Text<PairResult>(options.FirstOrderColumnName, result => result.FirstOrder),
+        StageOutput.Text<PairResult>(options.SecondOrderColumnName, result => result.SecondOrder),
+        options.ThoughtColumnName is null ? null : StageOutput.Text<PairResult>(options.ThoughtColumnName, result => result.Thought));
 
     protected override IReadOnlyList<object> Compute(IReadOnlyList<string[]> rows) =>
         [.. Judge.Compare([.. rows.Select((row, i) => new PreferencePair { Id = $"row {i}", Instruction = row[0], ResponseA = row[1], ResponseB = row[2] })]).Select(PairResult.Of)];

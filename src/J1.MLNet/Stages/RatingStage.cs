@@ -4,13 +4,12 @@ namespace J1.MLNet.Stages;
 
 internal sealed class RatingStage(Judge judge, RateResponseOptions options) : JudgeStage(Pointwise(judge, "RateResponse"), Checked(options),
     [new(options.InstructionColumnName), new(options.ResponseColumnName)],
-    [
+    StageOutput.Given(
         StageOutput.Single<RatingResult>(options.RatingColumnName, result => result.Rating),
         StageOutput.Boolean<RatingResult>(options.PredictedLabelColumnName, result => result.PredictedLabel),
         StageOutput.Single<RatingResult>(options.ScoreColumnName, result => result.Score),
         StageOutput.Text<RatingResult>(options.OutcomeColumnName, result => result.Outcome),
-        options.ThoughtColumnName is null ? null : StageOutput.Text<RatingResult>(options.ThoughtColumnName, result => result.Thought),
-    ])
+        options.ThoughtColumnName is null ? null : StageOutput.Text<RatingResult>(options.ThoughtColumnName, result => result.Thought)))
 {
     private readonly float _minimum = options.MinimumRating;
 

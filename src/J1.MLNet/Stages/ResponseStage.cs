@@ -4,11 +4,10 @@ namespace J1.MLNet.Stages;
 
 internal sealed class ResponseStage(Judge judge, ScoreResponsesOptions options) : JudgeStage(Pointwise(judge, "ScoreResponses"), options,
     [new(options.InstructionColumnName), new(options.ResponseColumnName)],
-    [
+    StageOutput.Given(
         StageOutput.Single<ResponseResult>(options.ScoreColumnName, result => result.Score),
         StageOutput.Text<ResponseResult>(options.OutcomeColumnName, result => result.Outcome),
-        options.ThoughtColumnName is null ? null : StageOutput.Text<ResponseResult>(options.ThoughtColumnName, result => result.Thought),
-    ])
+        options.ThoughtColumnName is null ? null : StageOutput.Text<ResponseResult>(options.ThoughtColumnName, result => result.Thought)))
 {
     protected override IReadOnlyList<object> Compute(IReadOnlyList<string[]> rows) =>
         [.. Read([.. rows.Select(row => (row[0], row[1]))]).Select(read => new ResponseResult { Score = read.Score, Outcome = read.Invalid is { } reason ? $"{reason}" : "Scored", Thought = read.Thought })];

@@ -11,6 +11,9 @@ internal sealed record StageInput(string Column, bool IsVector = false);
 /// <summary>A column that a stage adds, and how its getter is made from the current row's result.</summary>
 internal sealed record StageOutput(string Column, DataViewType Type, Func<Func<object>, Delegate> Bind)
 {
+    /// <summary>Those that are not null.</summary>
+    public static StageOutput[] Given(params StageOutput?[] outputs) => [.. outputs.OfType<StageOutput>()];
+
     public static StageOutput Text<T>(string column, Func<T, string> read) =>
         new(column, TextDataViewType.Instance, current => (ValueGetter<ReadOnlyMemory<char>>)((ref ReadOnlyMemory<char> value) => value = read((T)current()).AsMemory()));
 

@@ -26,6 +26,7 @@ public sealed class GrpoJudgeTrainer : IEstimator<JudgeTransformer>
     {
         if (_options.WarmStart is { } warm) session.WarmStart(warm with { Seed = _trainer.Seed });
         session.Reinforce(_options.Grpo with { Seed = _trainer.Seed }, _options.Reward);
+        return new { _trainer.Seed, _options.WarmStart, _options.Grpo, _options.Reward, _options.Engine };
     });
 
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of another type.</exception>
@@ -49,7 +50,11 @@ public sealed class WarmStartJudgeTrainer : IEstimator<JudgeTransformer>
     /// <exception cref="Data.DataException">A value of the data cannot be used, or there is nothing to imitate.</exception>
     /// <exception cref="InvalidOperationException">A GPU is asked for, and the CPU may not stand in for it.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public JudgeTransformer Fit(IDataView input) => _trainer.Fit(input, session => session.WarmStart(_options.WarmStart with { Seed = _trainer.Seed }));
+    public JudgeTransformer Fit(IDataView input) => _trainer.Fit(input, session =>
+    {
+        session.WarmStart(_options.WarmStart with { Seed = _trainer.Seed });
+        return new { _trainer.Seed, _options.WarmStart, _options.Engine };
+    });
 
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of another type.</exception>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema) => _trainer.GetOutputSchema(inputSchema);
@@ -70,13 +75,14 @@ internal sealed class JudgeTrainer
 
     public ulong Seed { get; }
 
-    public JudgeTransformer Fit(IDataView input, Action<TrainingSession> train)
+    /// <param name="input">Rows.</param>
+    /// <param name="train">Trains, and returns the settings it trained with.</param>
+    public JudgeTransformer Fit(IDataView input, Func<TrainingSession, object> train)
     {
         ArgumentNullException.ThrowIfNull(input);
         using var channel = _host.Start("Training");
         using var session = new TrainingSession(_context, _options, channel, input, Seed);
-        train(session);
-        return session.Finish();
+        return session.Finish(train(session));
     }
 
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using J1.Data;
 using J1.Engines.Managed;
 using J1.Evaluation;
@@ -79,7 +80,8 @@ internal sealed class TrainingSession : IDisposable
     }
 
     /// <summary>Measures and calibrates where there is something to do it on.</summary>
-    public JudgeTransformer Finish()
+    /// <param name="trainedWith">The training's settings, to be kept with the judge.</param>
+    public JudgeTransformer Finish(object trainedWith)
     {
         Calibration? calibration = null;
         if (_validation.Count > 0)
@@ -87,7 +89,7 @@ internal sealed class TrainingSession : IDisposable
             var (judgements, _) = Validate(1, 1);
             if (judgements.Any(judgement => judgement.Margin is not null)) calibration = Calibration.Fit(_validation, judgements);
         }
-        var judge = Judge.Of(_engine, new TrainedModel(_engine, BasePath()), _options.Settings(_task.MaxCompletionTokens, calibration));
+        var judge = Judge.Of(_engine, new TrainedModel(_engine, _options.ModelPath is { } path ? Path.GetFullPath(path) : _options.Start?.Model?.BasePath, JsonSerializer.Serialize(trainedWith, JudgeState.Json)), _options.Settings(_task.MaxCompletionTokens, calibration));
         _handedOver = true;
         return new JudgeTransformer((JudgeStage)new PairStage(judge, _options.Columns), ownsJudge: true);
     }
@@ -127,9 +129,6 @@ internal sealed class TrainingSession : IDisposable
         _options.CreateModel is { } create ? create() ?? throw new InvalidOperationException($"{nameof(JudgeTrainerOptions.CreateModel)} returned null; it is to make a model.")
         : _options.ModelPath is { } path ? ManagedEngine.Open(path, _options.Engine)
         : _options.Start!.Model!.Open(_options.Engine);
-
-    /// <summary>The model on disk that an adapter of this training is an adapter of.</summary>
-    private string? BasePath() => _options.ModelPath is { } path ? Path.GetFullPath(path) : _options.Start?.Model?.BasePath;
 
     /// <exception cref="InvalidOperationException">A GPU is asked for, and the CPU may not stand in for it.</exception>
     private void Device(MLContext context)
