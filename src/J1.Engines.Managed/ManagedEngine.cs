@@ -14,7 +14,7 @@ namespace J1.Engines.Managed;
 /// A Llama-family model on the processor, in plain C#: <see cref="IEngine"/> for judging, <see cref="ITrainableEngine"/> for training all weights or a LoRA adapter.
 /// Computes in float32; the same seed gives the same bits on every machine and any number of threads, and micro-batches, recomputation and shared prefixes change no score.
 /// </summary>
-public sealed unsafe class ManagedEngine : ITrainableEngine
+public sealed unsafe class ManagedEngine : ITrainableEngine, IStreamingEngine
 {
     private readonly EngineOptions _options;
     private readonly TensorBlock _weights;
@@ -132,7 +132,17 @@ public sealed unsafe class ManagedEngine : ITrainableEngine
         WeightsMoved();
     }
 
-    public Sample[][] Generate(IReadOnlyList<int[]> prompts, int samplesPerPrompt, SamplingOptions sampling, ulong seed, CancellationToken cancellationToken = default)
+    public Sample[][] Generate(IReadOnlyList<int[]> prompts, int samplesPerPrompt, SamplingOptions sampling, ulong seed, CancellationToken cancellationToken = default) =>
+        Generate(prompts, samplesPerPrompt, sampling, seed, null, cancellationToken);
+
+    public Sample Generate(int[] prompt, SamplingOptions sampling, ulong seed, Action<int> drawn, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        ArgumentNullException.ThrowIfNull(drawn);
+        return Generate([prompt], 1, sampling, seed, drawn, cancellationToken)[0][0];
+    }
+
+    private Sample[][] Generate(IReadOnlyList<int[]> prompts, int samplesPerPrompt, SamplingOptions sampling, ulong seed, Action<int>? drawn, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(prompts);
@@ -147,7 +157,7 @@ public sealed unsafe class ManagedEngine : ITrainableEngine
                 throw new ContextOverflowException($"Prompt {i} has {prompts[i].Length} tokens, which leaves no room in a context of {ContextLength}. Shorten it, or use a model with a longer context.", prompts[i].Length, ContextLength);
         }
         _packed ??= new PackedWeights(Config, _decoder, _weights);
-        return new Generator(Config, _decoder, _weights, _packed, Tokenizer.EndTokens, ContextLength).Generate(prompts, samplesPerPrompt, sampling, seed, cancellationToken);
+        return new Generator(Config, _decoder, _weights, _packed, Tokenizer.EndTokens, ContextLength).Generate(prompts, samplesPerPrompt, sampling, seed, drawn, cancellationToken);
     }
 
     public TokenScores[] Score(IReadOnlyList<TokenSequence> batch, float temperature = 1, CancellationToken cancellationToken = default)

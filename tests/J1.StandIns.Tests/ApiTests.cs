@@ -27,7 +27,7 @@ public sealed class ApiTests
         Assert.Empty(members.Except(listed));
     }
 
-    private static IEnumerable<string> Members(Type type)
+    internal static IEnumerable<string> Members(Type type)
     {
         yield return $"{Kind(type)} {Name(type)}";
         if (type.BaseType == typeof(MulticastDelegate)) yield break;

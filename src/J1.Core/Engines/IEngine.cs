@@ -33,6 +33,19 @@ public interface IEngine : IDisposable
     TokenScores[] Score(IReadOnlyList<TokenSequence> batch, float temperature = 1, CancellationToken cancellationToken = default);
 }
 
+/// <summary>An engine that tells each token as it is drawn.</summary>
+public interface IStreamingEngine : IEngine
+{
+    /// <summary>Draws one completion, the same as <see cref="IEngine.Generate"/> does with this seed for this prompt alone.</summary>
+    /// <param name="prompt">Tokens.</param>
+    /// <param name="sampling">How to draw.</param>
+    /// <param name="seed">Of the sampling.</param>
+    /// <param name="drawn">Told every token in turn, the end token included, on the calling thread. An exception it throws ends the call.</param>
+    /// <param name="cancellationToken">Ends the call before the next token.</param>
+    /// <exception cref="ContextOverflowException">The prompt leaves no room for even one new token.</exception>
+    Sample Generate(int[] prompt, SamplingOptions sampling, ulong seed, Action<int> drawn, CancellationToken cancellationToken = default);
+}
+
 /// <summary>Given the scores of sequence <paramref name="index"/> of the batch, the gradient of the loss with respect to each of its log-probabilities.</summary>
 public delegate TokenGradients SequenceLoss(int index, TokenScores scores);
 

@@ -5,8 +5,8 @@ using System.Text;
 
 namespace J1.Judging;
 
-/// <summary>Names of contents.</summary>
-internal static class Hashes
+/// <summary>Names of contents, for the identities of judges.</summary>
+public static class Hashes
 {
     /// <summary>64 hex digits over the parts, each with its length, so that no two lists of parts share a name by the way they are cut.</summary>
     public static string Of(params ReadOnlySpan<object?> parts)

@@ -78,6 +78,9 @@ public sealed record Judgement
     /// <summary>Instant judges: log p(A) - log p(B) as shown, in nats; null otherwise.</summary>
     public double? LogOdds { get; init; }
 
+    /// <summary>Tokens read and written for it, as the judge's host counted them; null where it counts none.</summary>
+    public long? Tokens { get; init; }
+
     /// <summary>A judgement without a verdict.</summary>
     public static Judgement Without(InvalidReason reason, string text = "", string? thought = null) =>
         new() { Outcome = Outcome.Invalid, Invalid = reason, Text = text, Thought = thought };

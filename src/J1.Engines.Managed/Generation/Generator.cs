@@ -17,18 +17,19 @@ internal sealed unsafe class Generator(ModelConfig config, Decoder decoder, Tens
 
     private readonly bool[] _ends = Ends(endTokens, config.VocabularySize);
 
-    public Sample[][] Generate(IReadOnlyList<int[]> prompts, int samplesPerPrompt, SamplingOptions sampling, ulong seed, CancellationToken cancellationToken)
+    /// <summary>Draws completions; where there is one alone, <paramref name="drawn"/> is told its tokens as they come.</summary>
+    public Sample[][] Generate(IReadOnlyList<int[]> prompts, int samplesPerPrompt, SamplingOptions sampling, ulong seed, Action<int>? drawn, CancellationToken cancellationToken)
     {
         var bytes = KeyValueCache.FloatsPerToken(config) * sizeof(float) * Math.Min(sampling.MaxTokens, contextLength);
         var most = Math.Max(1, Math.Min(MostSamples, (int)Math.Min(int.MaxValue, MostCacheBytes / bytes)) / samplesPerPrompt);
         var samples = new Sample[prompts.Count][];
         foreach (var part in TokenTree.Parts([.. prompts.Select(p => new ArraySegment<int>(p))], MostPromptTokens))
             foreach (var group in part.Chunk(most))
-                Generate(group, prompts, samplesPerPrompt, sampling, seed, samples, cancellationToken);
+                Generate(group, prompts, samplesPerPrompt, sampling, seed, samples, drawn, cancellationToken);
         return samples;
     }
 
-    private void Generate(int[] group, IReadOnlyList<int[]> prompts, int perPrompt, SamplingOptions sampling, ulong seed, Sample[][] results, CancellationToken cancellationToken)
+    private void Generate(int[] group, IReadOnlyList<int[]> prompts, int perPrompt, SamplingOptions sampling, ulong seed, Sample[][] results, Action<int>? drawn, CancellationToken cancellationToken)
     {
         var tree = new TokenTree([.. group.Select(i => new ArraySegment<int>(prompts[i]))]);
         var states = new State[group.Length * perPrompt];
@@ -42,6 +43,7 @@ internal sealed unsafe class Generator(ModelConfig config, Decoder decoder, Tens
         using var cache = new KeyValueCache(config, tree.Tokens.Length, states.Length, states.Max(state => state.Limit));
         using (var first = Prefill(tree, cache, cancellationToken))
             Workers.Run(states.Length, slot => Draw(states[slot], first.Pointer + (long)states[slot].Prompt * config.VocabularySize, sampling));
+        drawn?.Invoke(states[0].Tokens[^1]);
 
         var active = states.Where(state => state.Finish is null).ToArray();
         using var rows = new StepRows(config, active.Length);
@@ -50,6 +52,7 @@ internal sealed unsafe class Generator(ModelConfig config, Decoder decoder, Tens
             cancellationToken.ThrowIfCancellationRequested();
             Step(active, tree, cache, rows);
             Workers.Run(active.Length, i => Draw(active[i], rows.Logits.Pointer + (long)i * config.VocabularySize, sampling));
+            drawn?.Invoke(states[0].Tokens[^1]);
             active = [.. active.Where(state => state.Finish is null)];
         }
 
