@@ -7,7 +7,7 @@ namespace J1.Grpo;
 
 /// <summary>
 /// Pairs as a judge's prompts, completions as grades. An instant verdict is a completion of one token, the letter; a thinking judge's completion is
-/// what follows its prefix, to the end token. A letter is not cut off, though it ends by length: leave <see cref="GrpoOptions.MaskTruncated"/> off for an instant judge.
+/// what follows its prefix, to the end token.
 /// </summary>
 public sealed class JudgeTask : IJudgeTask
 {

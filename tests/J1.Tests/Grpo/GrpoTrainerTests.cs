@@ -132,6 +132,16 @@ public sealed class GrpoTrainerTests
         Assert.Contains("policy.Freeze()", error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(1, 0)]      // one token is all that is asked for
+    [InlineData(2, 0.01)]
+    public void A_completion_is_cut_off_where_more_was_to_come(int maxCompletionTokens, double least)
+    {
+        using var engine = new TableEngine(Task, 1);
+        var step = new GrpoTrainer(engine, null, Task, Options() with { MaxCompletionTokens = maxCompletionTokens, MaskTruncated = true }, Consistency).Step(0, Task.Pairs);
+        Assert.InRange(step.Truncated, least, least == 0 ? 0 : 1);
+    }
+
     [Fact]
     public void A_warm_start_teaches_what_it_is_shown()
     {
