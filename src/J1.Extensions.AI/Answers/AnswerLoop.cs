@@ -108,7 +108,6 @@ public sealed class AnswerLoop
                     stopped = TimeIsUp ? StopReason.Time : StopReason.ModelFailed;
                     break;
                 }
-                _question ??= _ask();
                 var taken = await JudgeAsync(round).ConfigureAwait(false);
                 if (best is null || taken.IsBetterThan(best)) best = taken;
                 if (IsAccepted(taken)) break;
@@ -130,6 +129,8 @@ public sealed class AnswerLoop
         }
 
         private bool TimeIsUp => _time?.IsCancellationRequested == true;
+
+        private string Question => _question ??= _ask();
 
         private long Spent => _all.Sum(candidate => candidate.Tokens);
 
@@ -156,6 +157,8 @@ public sealed class AnswerLoop
                     round.Add(candidate);
                     _all.Add(candidate);
                     if (!candidate.Answer.IsFinal) break;
+                    // At once, so that the budget knows what an answer costs with its rating before the next is asked for.
+                    if (_options.Chooser is null) await RateAsync(candidate).ConfigureAwait(false);
                 }
             _caller.ThrowIfCancellationRequested();
             return round;
@@ -191,18 +194,15 @@ public sealed class AnswerLoop
                 round[0].Choice = Rating.Without(InvalidReason.Failed, "There is one answer, and nothing to compare it with.");
                 return round[0];
             }
-            if (_options.Parallel) await Task.WhenAll(round.Select(RateAsync)).ConfigureAwait(false);
-            else
-                foreach (var candidate in round)
-                    await RateAsync(candidate).ConfigureAwait(false);
+            await Task.WhenAll(round.Where(candidate => candidate.Rating is null).Select(RateAsync)).ConfigureAwait(false);
             return round.Aggregate((best, next) => next.IsBetterThan(best) ? next : best);
         }
 
         private async Task RateAsync(Candidate candidate)
         {
             using var span = JudgeTelemetry.Source.StartActivity($"evaluate {_options.Rater!.Name}");
-            var from = _options.Clock.GetTimestamp();
-            var (rating, failure) = await GuardAsync(token => _options.Rater.RateAsync(_question!, candidate.Answer.Text, token).AsTask()).ConfigureAwait(false);
+            var (from, question) = (_options.Clock.GetTimestamp(), Question);
+            var (rating, failure) = await GuardAsync(token => _options.Rater.RateAsync(question, candidate.Answer.Text, token).AsTask()).ConfigureAwait(false);
             candidate.Rating = rating ?? failure!;
             JudgeTelemetry.Rated(span, _options, candidate.Rating, candidate.Answer.Id, _options.Clock.GetElapsedTime(from));
         }
@@ -217,7 +217,7 @@ public sealed class AnswerLoop
                 for (var b = a + 1; b < round.Count; b++)
                 {
                     if (round[a].Answer.Text == round[b].Answer.Text) continue;
-                    pairs.Add(new PreferencePair { Id = $"{round[a].Number}:{round[b].Number}", Instruction = _question!, ResponseA = round[a].Answer.Text, ResponseB = round[b].Answer.Text });
+                    pairs.Add(new PreferencePair { Id = $"{round[a].Number}:{round[b].Number}", Instruction = Question, ResponseA = round[a].Answer.Text, ResponseB = round[b].Answer.Text });
                     places.Add((a, b));
                 }
             var (valid, flips, tokens) = (0, 0, 0L);

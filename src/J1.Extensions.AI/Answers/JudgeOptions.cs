@@ -71,7 +71,7 @@ public sealed record JudgeOptions
 
     /// <summary>
     /// Tokens for all answers and ratings of one request; null sets no limit. The first answer is always asked for; no other is where, at the cost of the dearest so far, it would go beyond.
-    /// Counted as the hosts report them; an answer without a report counts a token for four bytes of its UTF-8. Default null.
+    /// What a round's comparisons or parallel ratings cost is known after it. Counted as the hosts report them; an answer without a report counts a token for four bytes of its UTF-8. Default null.
     /// </summary>
     public long? TokenBudget { get; init; }
 

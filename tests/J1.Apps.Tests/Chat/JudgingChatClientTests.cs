@@ -169,9 +169,11 @@ public sealed class JudgingChatClientTests
             Assert.Equal((answers, answers * 150L), (verdict.Answers, verdict.Tokens));
             Assert.Equal(answers == 3 ? StopReason.Attempts : StopReason.Tokens, verdict.Stopped);
         }
-        // Candidates are rated after the last of them was asked for: the answers alone are known then.
-        var several = new ScriptedChatClient("x") { Wrap = Of };
-        Assert.Equal(2, (await several.UseJudge(Rated with { Rater = rater, Candidates = 9, TokenBudget = 250 }).GetResponseAsync("How?")).GetVerdict()!.Answers);
+        foreach (var (budget, answers) in ((long, int)[])[(299, 1), (300, 2), (600, 4)])
+        {
+            var verdict = (await new ScriptedChatClient("x") { Wrap = Of }.UseJudge(Rated with { Rater = rater, Candidates = 9, TokenBudget = budget }).GetResponseAsync("How?")).GetVerdict()!;
+            Assert.Equal((answers, answers * 150L), (verdict.Answers, verdict.Tokens));
+        }
         Assert.Equal((8 + 3) / 4, (await new ScriptedChatClient("12345678").UseJudge(Rated with { Rater = new ScriptedRater(_ => Rating.Of(1)) }).GetResponseAsync("How?")).GetVerdict()!.Tokens);
     }
 
