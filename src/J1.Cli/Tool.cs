@@ -77,6 +77,11 @@ internal static class Tool
     private static RootCommand Root(CommandContext context) => new("Trains language models to judge answers, by GRPO, and puts them to work.")
     {
         RunCommand.Create(context),
+        ReportCommand.Create(context),
+        PullCommand.Create(context),
+        ConfigCommands.Validate(context),
+        ConfigCommands.Explain(context),
+        ConfigCommands.Schema(context),
         JudgeCommand.Create(context),
         InspectCommand.Create(context),
     };

@@ -1,11 +1,10 @@
 using System.Globalization;
-using System.Reflection;
 using System.Text.RegularExpressions;
 
 namespace J1.Cli.Configuration;
 
 /// <summary>Nodes to options records. It goes on after a mistake, so that all are found at once.</summary>
-internal sealed partial class ConfigBinder
+internal sealed class ConfigBinder
 {
     private readonly List<ConfigProblem> _problems;
     private readonly string[] _paths;
@@ -26,7 +25,7 @@ internal sealed partial class ConfigBinder
             if (owner?.Elsewhere.FirstOrDefault(other => Names.Snake(other.Property) == entry.Key) is { } elsewhere)
                 Report(entry.Place, at, $"is not set here; '{elsewhere.Instead}' sets it");
             else if (keys.FirstOrDefault(key => key.Name == entry.Key) is not { } key)
-                Report(entry.Place, at, $"unknown key; expected {OneOf(keys.Select(k => k.Name))}", NearestKey(entry.Key, keys, path));
+                Report(entry.Place, at, $"unknown key; expected {OneOf(Known(keys, path))}", NearestKey(entry.Key, keys, path));
             else if (Value(key, entry.Value, at) is var (value, isGood) && isGood)
             {
                 key.Property.SetValue(section, value);
@@ -111,33 +110,16 @@ internal sealed partial class ConfigBinder
     /// <summary>Is the value in its range? The record's own Validate is asked with all else at its default; it begins a range message with the property's name and "is".</summary>
     private void CheckAlone(Type type, SchemaKey key, object? value, Place place, string path)
     {
-        var probe = ConfigSchema.Defaults(type);
-        key.Property.SetValue(probe, value);
-        if (Complaint(probe) is not { } complaint || !complaint.StartsWith($"{key.Property.Name} is ", StringComparison.Ordinal)) return;
-        var range = RangeMessage().Match(complaint);
-        Report(place, path, range.Success ? $"is {range.Groups["value"].Value}; expected {range.Groups["range"].Value}" : InKeys(type, complaint[(key.Property.Name.Length + 1)..]));
+        if (ConfigRanges.Complaint(type, key, value) is not { } complaint) return;
+        Report(place, path, ConfigRanges.Parts(complaint) is var (shown, range) ? $"is {shown}; expected {range}" : InKeys(type, complaint[(key.Property.Name.Length + 1)..]));
     }
 
     /// <summary>Do the values fit each other?</summary>
     private void CheckTogether(Type type, object section, MapNode node, string path)
     {
-        if (Complaint(section) is not { } complaint) return;
+        if (ConfigRanges.Complaint(section) is not { } complaint) return;
         var mentioned = ConfigSchema.KeysOf(type).Where(key => Regex.IsMatch(complaint, $@"\b{key.Property.Name}\b")).Select(key => node.Find(key.Name)).FirstOrDefault(entry => entry is not null);
         Report(mentioned?.Place ?? node.Place, mentioned is null ? path : YamlText.Join(path, mentioned.Key), InKeys(type, complaint));
-    }
-
-    private static string? Complaint(object section)
-    {
-        if (section.GetType().GetMethod("Validate", Type.EmptyTypes) is not { } validate) return null;
-        try
-        {
-            validate.Invoke(section, null);
-            return null;
-        }
-        catch (TargetInvocationException error) when (error.InnerException is ArgumentException complaint)
-        {
-            return complaint.Message.TrimEnd('.');
-        }
     }
 
     private static string InKeys(Type type, string message) =>
@@ -146,8 +128,11 @@ internal sealed partial class ConfigBinder
     private string? NearestKey(string written, SchemaKey[] keys, string path)
     {
         var elsewhere = _paths.Where(known => known == written || known.EndsWith("." + written, StringComparison.Ordinal)).ToArray();
-        return Names.Nearest(written, keys.Select(key => key.Name)) is { } near ? YamlText.Join(path, near) : elsewhere is [var only] ? only : null;
+        return Names.Nearest(written, Known(keys, path)) is { } near ? YamlText.Join(path, near) : elsewhere is [var only] ? only : null;
     }
+
+    /// <summary>The keys of a section; those of the whole file with the two that say how it is put together.</summary>
+    private static IEnumerable<string> Known(SchemaKey[] keys, string path) => [.. keys.Select(key => key.Name), .. (string[])(path.Length == 0 ? [ConfigFile.Extends, Sweep.Key] : [])];
 
     private static string Describe(Type type)
     {
@@ -163,7 +148,4 @@ internal sealed partial class ConfigBinder
     private static string OneOf(IEnumerable<string> names) => names.ToArray() is { Length: > 1 } several ? $"{string.Join(", ", several[..^1])} or {several[^1]}" : string.Concat(names);
 
     private void Report(Place place, string path, string message, string? suggestion = null) => _problems.Add(new ConfigProblem(place, path, message, suggestion));
-
-    [GeneratedRegex(@"^\w+ is (?<value>.*?); it must be (?<range>.*)$")]
-    private static partial Regex RangeMessage();
 }

@@ -3,7 +3,7 @@ namespace J1.Cli.Configuration;
 /// <summary>A configuration file with its bases (<c>extends</c>) under it and the <c>--set</c> arguments over it, as one untyped section.</summary>
 internal static class ConfigFile
 {
-    private const string Extends = "extends";
+    public const string Extends = "extends";
 
     /// <summary>Reads and merges; what is wrong is added to <paramref name="problems"/>.</summary>
     /// <param name="path">The file.</param>
@@ -66,15 +66,21 @@ internal static class ConfigFile
     {
         var place = new Place($"--set {set}");
         var equals = set.IndexOf('=', StringComparison.Ordinal);
-        var keys = equals < 0 ? [] : set[..equals].Split('.');
-        if (equals < 0 || Array.Exists(keys, string.IsNullOrWhiteSpace))
+        if (equals < 0 || Array.Exists(set[..equals].Split('.'), string.IsNullOrWhiteSpace))
         {
             problems.Add(new ConfigProblem(place, "", "expected a key and a value, as in --set grpo.steps=40"));
             return new MapNode([], place);
         }
 
         var folder = Directory.GetCurrentDirectory();
-        ConfigNode value = YamlText.Parse(set[(equals + 1)..], place.File, folder, problems, environment, place) ?? new ScalarNode("", false, folder, place);
+        var value = YamlText.Parse(set[(equals + 1)..], place.File, folder, problems, environment, place) ?? new ScalarNode("", false, folder, place);
+        return Nested(set[..equals], place, value);
+    }
+
+    /// <summary><c>a.b</c> and a value as sections in each other.</summary>
+    internal static MapNode Nested(string path, Place place, ConfigNode value)
+    {
+        var keys = path.Split('.');
         for (var i = keys.Length - 1; i >= 0; i--)
             value = new MapNode([new MapEntry(keys[i].Trim(), place, value)], place);
         return (MapNode)value;

@@ -10,6 +10,9 @@ internal abstract record ConfigNode(Place Place)
 /// <summary>Text as written; <paramref name="IsQuoted"/> tells <c>"null"</c> from <c>null</c>. <paramref name="Folder"/> is what relative paths in it are relative to.</summary>
 internal sealed record ScalarNode(string Text, bool IsQuoted, string Folder, Place Place) : ConfigNode(Place)
 {
+    /// <summary>The environment variables that were put into it.</summary>
+    public IReadOnlyList<string> Variables { get; init; } = [];
+
     public bool IsNull => !IsQuoted && Text is "" or "~" or "null";
 
     public override string Kind => IsNull ? "empty" : $"'{Text}'";

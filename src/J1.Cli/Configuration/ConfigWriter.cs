@@ -33,7 +33,7 @@ internal static partial class ConfigWriter
         }
     }
 
-    private static string Value(object? value, SchemaKey key, string folder) => value switch
+    internal static string Value(object? value, SchemaKey key, string folder) => value switch
     {
         null => "null",
         bool flag => flag ? "true" : "false",

@@ -20,6 +20,9 @@ internal sealed record Experiment
 
     public JudgeSection Judge { get; init; } = new();
 
+    /// <summary>The stage that writes more training pairs; absent for none.</summary>
+    public SynthesizeSection? Synthesize { get; init; }
+
     /// <summary>The supervised stage before GRPO; absent for none.</summary>
     [SetElsewhere(nameof(WarmStartOptions.Seed), "seed")]
     public WarmStartOptions? WarmStart { get; init; }
@@ -33,6 +36,10 @@ internal sealed record Experiment
 
     public EvaluateSection Evaluate { get; init; } = new();
 
+    public CalibrateSection Calibrate { get; init; } = new();
+
+    public ReportSection Report { get; init; } = new();
+
     public CheckpointSection Checkpoint { get; init; } = new();
 
     /// <summary>The run's folder. Default: runs/NAME-seedN where the command is called.</summary>
@@ -43,7 +50,13 @@ internal sealed record Experiment
     {
         if (Name is { } name && (name.AsSpan().IndexOfAny(Path.GetInvalidFileNameChars()) >= 0 || name is "." or ".."))
             throw new ArgumentException($"{nameof(Name)} is '{name}'; it must be usable as a folder's name.");
+        if (Synthesize is null && Data is { Generate: null, Files: [] })
+            throw new ArgumentException($"{nameof(Data)} names no pairs to train on; expected generate or files in it, or a section synthesize.");
     }
+
+    /// <summary>The files whose content decides what is computed, those of them that are there.</summary>
+    public IEnumerable<string> InputFiles => Data.Files.Concat(Data.TestFiles)
+        .Concat(new[] { Judge.Prompt, Judge.PointwisePrompt, Synthesize?.NoisyInstruction, Synthesize?.WrongAnswer }.OfType<string>()).Where(System.IO.File.Exists);
 
     /// <summary>The warm start with what the experiment sets for it; null where there is none to run.</summary>
     public WarmStartOptions? WarmStartOfRun => WarmStart is { Steps: > 0 } ? WarmStart with { Seed = Seed } : null;
@@ -174,7 +187,6 @@ internal sealed record DataSection
         if (!(TestShare is >= 0 and < 1)) throw new ArgumentException($"{nameof(TestShare)} is {TestShare}; it must be at least 0 and below 1.");
         if (MaxPairsPerFile is < 1) throw new ArgumentException($"{nameof(MaxPairsPerFile)} is {MaxPairsPerFile}; it must be at least 1.");
         if (MaxPromptTokens is < 1) throw new ArgumentException($"{nameof(MaxPromptTokens)} is {MaxPromptTokens}; it must be at least 1.");
-        if (Generate is null && Files is []) throw new ArgumentException("names no pairs; expected generate, or files.");
         if (Generate is not null && Files is not []) throw new ArgumentException($"{nameof(Generate)} and {nameof(Files)} are both given; expected one of them.");
     }
 }
@@ -183,7 +195,7 @@ internal sealed record DataSection
 internal sealed record GenerateSection
 {
     /// <summary>Default: all of them.</summary>
-    public IReadOnlyList<ProblemKind> Kinds { get; init; } = [ProblemKind.Coins, ProblemKind.Count, ProblemKind.Ring];
+    public IReadOnlyList<ProblemKind> Kinds { get; init; } = [ProblemKind.Coins, ProblemKind.Count, ProblemKind.Lift, ProblemKind.Ring];
 
     /// <summary>Default 4000.</summary>
     public int TrainPairs { get; init; } = 4000;
@@ -211,11 +223,44 @@ internal sealed record EvaluateSection
     /// <summary>Sampling temperature of a thinking judge; 0 is greedy. Default 0.</summary>
     public float Temperature { get; init; }
 
+    /// <summary>Only the most likely tokens that together reach this probability are drawn. Default 1.</summary>
+    public float TopP { get; init; } = 1;
+
+    /// <summary>Thoughts an order: the majority of verdicts, the mean of scores. More than one needs a temperature. Default 1.</summary>
+    public int Votes { get; init; } = 1;
+
     public void Validate()
     {
         if (Pairs is < 1) throw new ArgumentException($"{nameof(Pairs)} is {Pairs}; it must be at least 1.");
         if (Every < 0) throw new ArgumentException($"{nameof(Every)} is {Every}; it must be at least 0.");
         if (!(Temperature >= 0)) throw new ArgumentException($"{nameof(Temperature)} is {Temperature}; it must be at least 0.");
+        if (!(TopP is > 0 and <= 1)) throw new ArgumentException($"{nameof(TopP)} is {TopP}; it must be above 0 and at most 1.");
+        if (Votes < 1) throw new ArgumentException($"{nameof(Votes)} is {Votes}; it must be at least 1.");
+        if (Votes > 1 && Temperature == 0) throw new ArgumentException($"{nameof(Votes)} and {nameof(Temperature)} do not fit: greedy thoughts are all the same; give a temperature above 0.");
+    }
+}
+
+/// <summary>The stage that turns margins into probabilities, fitted on training pairs that nothing is trained on.</summary>
+internal sealed record CalibrateSection
+{
+    /// <summary>About how many training pairs are held out for it, at most a quarter of them; 0 for no calibration. Default 128.</summary>
+    public int Pairs { get; init; } = 128;
+
+    public void Validate()
+    {
+        if (Pairs < 0) throw new ArgumentException($"{nameof(Pairs)} is {Pairs}; it must be at least 0.");
+    }
+}
+
+/// <summary>What report.html holds.</summary>
+internal sealed record ReportSection
+{
+    /// <summary>The most judgements to browse; a page of many is slow to open. Default 500.</summary>
+    public int Judgements { get; init; } = 500;
+
+    public void Validate()
+    {
+        if (Judgements < 0) throw new ArgumentException($"{nameof(Judgements)} is {Judgements}; it must be at least 0.");
     }
 }
 

@@ -122,9 +122,11 @@ internal sealed partial class YamlText
     private ScalarNode Scalar(Scalar scalar, string path)
     {
         var place = At(scalar);
+        var variables = new List<string>();
         var text = Variable().Replace(scalar.Value, found =>
         {
             var name = found.Groups["name"].Value;
+            variables.Add(name);
             if (_environment(name) is { } value)
                 return value;
             if (found.Groups["default"].Success)
@@ -132,7 +134,7 @@ internal sealed partial class YamlText
             _problems.Add(new ConfigProblem(place, path, $"the environment variable {name} is not set; expected it to be, or a default as in ${{env:{name}:-value}}"));
             return found.Value;
         });
-        return new ScalarNode(text, scalar.Style is ScalarStyle.SingleQuoted or ScalarStyle.DoubleQuoted, _folder, place);
+        return new ScalarNode(text, scalar.Style is ScalarStyle.SingleQuoted or ScalarStyle.DoubleQuoted, _folder, place) { Variables = variables };
     }
 
     internal static string Join(string path, string key) => path.Length == 0 ? key : $"{path}.{key}";

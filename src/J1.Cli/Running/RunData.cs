@@ -12,9 +12,12 @@ namespace J1.Cli.Running;
 internal sealed record RunData(IReadOnlyList<PreferencePair> Train, IReadOnlyList<PreferencePair> Test, int Unlabelled)
 {
     /// <exception cref="DataException">A file cannot be read, or nothing is left to train or test on.</exception>
-    public static RunData Load(DataSection section, ulong seed)
+    /// <param name="section">What the experiment names.</param>
+    /// <param name="seed">The run's.</param>
+    /// <param name="written">Files that the run's own first stage made; read as those of the section.</param>
+    public static RunData Load(DataSection section, ulong seed, IReadOnlyList<string> written)
     {
-        if (section.Generate is { } generate)
+        if (section.Generate is { } generate && written.Count == 0)
         {
             try
             {
@@ -28,7 +31,13 @@ internal sealed record RunData(IReadOnlyList<PreferencePair> Train, IReadOnlyLis
         }
 
         var (train, test, unlabelled) = (new List<PreferencePair>(), new List<PreferencePair>(), 0);
-        foreach (var file in section.Files)
+        if (section.Generate is not null)
+        {
+            var made = Load(section, seed, []);
+            train.AddRange(made.Train);
+            test.AddRange(made.Test);
+        }
+        foreach (var file in section.Files.Concat(written))
         {
             var (kept, held) = DataSplit.ByInstruction(Labelled(file), section.TestShare, section.SplitSeed);
             train.AddRange(Some(kept, section.MaxPairsPerFile, seed, (ulong)train.Count));
@@ -48,13 +57,22 @@ internal sealed record RunData(IReadOnlyList<PreferencePair> Train, IReadOnlyLis
         }
     }
 
-    /// <summary>What a task can use of the pairs, and at most <paramref name="most"/> of the test pairs.</summary>
-    public UsablePairs For(JudgeTask task, int? most)
+    /// <summary>What tasks can use of the pairs: at most <paramref name="testPairs"/> of the test pairs, and about <paramref name="calibrationPairs"/> of the training pairs set aside.</summary>
+    public UsablePairs For(IReadOnlyList<JudgeTask> tasks, int? testPairs, int calibrationPairs, ulong splitSeed)
     {
-        var (train, test) = (task.Filter(Train), task.Filter(Test));
-        if (train.Kept.Count == 0) throw new DataException($"No training pair fits: all {train.Dropped.Count} prompts are longer than {task.MaxPromptTokens} tokens. Raise data.max_prompt_tokens or model.context_length, or lower judge.max_completion_tokens.");
-        if (test.Kept.Count == 0) throw new DataException($"No test pair fits: all {test.Dropped.Count} prompts are longer than {task.MaxPromptTokens} tokens. Raise data.max_prompt_tokens or model.context_length, or lower judge.max_completion_tokens.");
-        return new UsablePairs(train.Kept, Some(test.Kept, most, 0, 0x7E57), train.Dropped.Count, test.Dropped.Count);
+        var (train, test) = (Fit(Train, "training"), Fit(Test, "test"));
+        var share = Math.Min(0.25, calibrationPairs / (double)train.Count);
+        // By instruction, so that what is calibrated on shares none with what is trained on; another seed than that of the test part.
+        var (rest, held) = DataSplit.ByInstruction(train, share, splitSeed ^ 0xCA11B8A7E);
+        if (rest.Count == 0) (rest, held) = (train, []);
+        return new UsablePairs(rest, held, Some(test, testPairs, 0, 0x7E57), Train.Count - train.Count, Test.Count - test.Count);
+
+        IReadOnlyList<PreferencePair> Fit(IReadOnlyList<PreferencePair> pairs, string what)
+        {
+            var kept = tasks.Aggregate(pairs, (left, task) => task.Filter(left).Kept);
+            return kept.Count > 0 ? kept
+                : throw new DataException($"No {what} pair fits: all {pairs.Count} prompts are longer than {tasks.Min(task => task.MaxPromptTokens)} tokens. Raise data.max_prompt_tokens or model.context_length, or lower judge.max_completion_tokens.");
+        }
     }
 
     /// <summary>A random choice of at most <paramref name="most"/>, in the pairs' order.</summary>
@@ -68,4 +86,9 @@ internal sealed record RunData(IReadOnlyList<PreferencePair> Train, IReadOnlyLis
 }
 
 /// <summary>The pairs a run works with.</summary>
-internal sealed record UsablePairs(IReadOnlyList<PreferencePair> Train, IReadOnlyList<PreferencePair> Test, int TrainDropped, int TestDropped);
+/// <param name="Train">To train on.</param>
+/// <param name="Calibration">Held out of the training pairs, to calibrate on; may be none.</param>
+/// <param name="Test">Never trained on.</param>
+/// <param name="TrainDropped">Training pairs that were too long.</param>
+/// <param name="TestDropped">Test pairs that were too long.</param>
+internal sealed record UsablePairs(IReadOnlyList<PreferencePair> Train, IReadOnlyList<PreferencePair> Calibration, IReadOnlyList<PreferencePair> Test, int TrainDropped, int TestDropped);

@@ -1,26 +1,28 @@
 using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Spectre.Console;
 
 namespace J1.Cli.Running;
 
 /// <summary>
-/// What a run shows while it goes: on a terminal one line that is redrawn, otherwise a line every few seconds.
+/// What a run shows while it goes: on a terminal one line that is redrawn, otherwise a line every few seconds; or for programs a JSON object a line, with the event's name first.
 /// </summary>
 internal sealed class RunDisplay
 {
     private static readonly TimeSpan s_plainInterval = TimeSpan.FromSeconds(5), s_terminalInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly CommandContext _context;
-    private readonly bool _isQuiet;
+    private readonly bool _isQuiet, _isJson;
     private readonly IAnsiConsole _console;
     private string _stage = "";
     private int _first, _total;
     private long _begun, _shown;
     private bool _hasLine;
 
-    public RunDisplay(CommandContext context, bool isQuiet)
+    public RunDisplay(CommandContext context, bool isQuiet, bool isJson = false)
     {
-        (_context, _isQuiet) = (context, isQuiet);
+        (_context, _isQuiet, _isJson) = (context, isQuiet, isJson);
         _console = AnsiConsole.Create(new AnsiConsoleSettings
         {
             Ansi = context.IsTerminal ? AnsiSupport.Detect : AnsiSupport.No,
@@ -39,14 +41,23 @@ internal sealed class RunDisplay
     }
 
     /// <summary>So many steps of the stage are done.</summary>
-    public void Step(int done, string figures)
+    /// <param name="done">Of the total.</param>
+    /// <param name="figures">For people.</param>
+    /// <param name="values">For programs.</param>
+    public void Step(int done, string figures, object? values = null)
     {
         if (_isQuiet) return;
         var now = _context.Time.GetTimestamp();
+        if (_isJson)
+        {
+            var seconds = _context.Time.GetElapsedTime(_begun, now) / Math.Max(1, done - _first) * (_total - done);
+            Event("step", new { stage = _stage, done, total = _total, seconds_left = Math.Round(seconds.TotalSeconds, 1), values });
+            return;
+        }
         var interval = _context.IsTerminal ? s_terminalInterval : s_plainInterval;
         if (done < _total && _shown != 0 && _context.Time.GetElapsedTime(_shown, now) < interval) return;
         _shown = now;
-        var left = done >= _total ? "" : $"  {Sizes.Text(_context.Time.GetElapsedTime(_begun, now) / (done - _first) * (_total - done))} left";
+        var left = done >= _total || done <= _first ? "" : $"  {Sizes.Text(_context.Time.GetElapsedTime(_begun, now) / (done - _first) * (_total - done))} left";
         var count = string.Create(CultureInfo.InvariantCulture, $"{done,5}/{_total}");
         if (!_context.IsTerminal)
         {
@@ -67,21 +78,32 @@ internal sealed class RunDisplay
     /// <summary>A message; left out where the run is quiet.</summary>
     public void Say(string text)
     {
-        if (_isQuiet) return;
-        EndLine();
-        _context.Out.WriteLine(text);
+        if (!_isQuiet) Tell(text);
     }
 
     /// <summary>A message that is shown in any case.</summary>
     public void Tell(string text)
     {
+        if (_isJson)
+        {
+            Event("message", new { text });
+            return;
+        }
         EndLine();
         _context.Out.WriteLine(text);
     }
 
-    /// <summary>A table, in any case.</summary>
+    /// <summary>The run's end: in words, or for programs its summary.</summary>
+    public void Finish(string text, string folder, string summary)
+    {
+        if (_isJson) Event("result", new { folder, summary = JsonNode.Parse(summary) });
+        else Tell(text);
+    }
+
+    /// <summary>A table, in any case; programs have the summary.</summary>
     public void Show(Table table)
     {
+        if (_isJson) return;
         EndLine();
         _console.Write(table);
     }
@@ -90,7 +112,15 @@ internal sealed class RunDisplay
     public void Fail(string text)
     {
         EndLine();
+        if (_isJson) Event("error", new { text });
         _context.Error.WriteLine(text);
+    }
+
+    private void Event(string name, object values)
+    {
+        var line = new JsonObject { ["event"] = name };
+        foreach (var (key, value) in JsonSerializer.SerializeToNode(values, Json.Line)!.AsObject().ToList()) line[key] = value?.DeepClone();
+        _context.Out.WriteLine(line.ToJsonString(Json.Line));
     }
 
     private void EndLine()

@@ -27,6 +27,11 @@ internal static class RunReport
         Row("invalid", s => Share(s.Invalid));
         Row("says the first answer", s => s.ARate is { } rate ? Share(rate) : "-");
         Row("for comparison: the longer answer", s => Share(s.LongerBaseline));
+        if (state.AfterPointwise is { } alone)
+        {
+            Row("pointwise: accuracy", s => ReferenceEquals(s, state.After) ? $"{Share(alone.ConsistentAccuracy)} [{Share(alone.Interval95[0])}, {Share(alone.Interval95[1])}]" : "-");
+            Row("pointwise: ties", s => ReferenceEquals(s, state.After) ? Share(alone.Ties) : "-");
+        }
         foreach (var source in state.After.BySource?.Keys ?? [])
         {
             Row($"{source}: consistent accuracy", s => s.BySource?.GetValueOrDefault(source) is { } own ? $"{Share(own.ConsistentAccuracy)} [{Share(own.Interval95[0])}, {Share(own.Interval95[1])}]" : "-");
@@ -42,14 +47,14 @@ internal static class RunReport
     public static string Lesson(Experiment experiment, RunState state, int trainPairs, string folder)
     {
         var taught = experiment.WarmStartOfRun is { } warm
-            ? $"Supervised: {warm.Steps} steps of {warm.PairsPerStep} pairs with their labels{(experiment.Judge.Thinking ? ", thoughts to imitate" : "")}, both orders (loss {Number(state.FirstLoss)} to {Number(state.LastLoss)})."
+            ? $"Supervised: {state.WarmStartSteps} steps of {warm.PairsPerStep} pairs with their labels{(experiment.Judge.Thinking ? ", thoughts to imitate" : "")}, both orders (loss {Number(state.FirstLoss)} to {Number(state.LastLoss)})."
             : "Supervised: nothing.";
         var (before, after) = (state.Before!, state.After!);
         var learned = experiment.Grpo.Steps == 0
             ? "Reinforced: nothing."
             : $"Reinforced: {experiment.Grpo.Steps} steps of GRPO on {trainPairs:N0} pairs, told only whether verdicts were right{(experiment.Reward.Correctness == 0 ? " in both orders" : "")}, never how to think: "
                 + $"consistent accuracy {Share(before.ConsistentAccuracy)} to {Share(after.ConsistentAccuracy)}, flips {Share(before.Flips)} to {Share(after.Flips)}.";
-        return $"{taught}\n{learned}\nThe judge is in {Path.Combine(folder, "model")}, the numbers in {Path.Combine(folder, "summary.json")}.";
+        return $"{taught}\n{learned}\nThe judge is in {Path.Combine(folder, "model")}, the report in {Path.Combine(folder, RunFolder.Report)}, the numbers in {Path.Combine(folder, RunFolder.Summary)}.";
     }
 
     /// <summary>A judgement in full: what was asked, and what the judge wrote in each order.</summary>
@@ -98,8 +103,9 @@ internal static class RunReport
             untrained = state.Untrained,
             before = state.Before,
             after = state.After,
-            state.CalibrationScale,
-            pairs = new { train = pairs.Train.Count, test = pairs.Test.Count, train_too_long = pairs.TrainDropped, test_too_long = pairs.TestDropped },
+            after_pointwise = state.AfterPointwise,
+            calibration = state.Calibrated,
+            pairs = new { train = pairs.Train.Count, calibration = pairs.Calibration.Count, test = pairs.Test.Count, train_too_long = pairs.TrainDropped, test_too_long = pairs.TestDropped },
             model = new { parameters, trainable },
             warm_start = new { steps = state.WarmStartSteps, first_loss = state.FirstLoss, last_loss = state.LastLoss, seconds = Math.Round(state.WarmStartSeconds, 1) },
             grpo = new { steps = state.GrpoSteps, generated_tokens = state.GeneratedTokens, seconds = Math.Round(state.GrpoSeconds, 1) },

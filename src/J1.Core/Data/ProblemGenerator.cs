@@ -11,6 +11,9 @@ public enum ProblemKind
     /// <summary>How many words of a list are animals; the thought is the running count.</summary>
     Count,
 
+    /// <summary>A lift that goes a floor up or down at each word; the thought is the floor after each.</summary>
+    Lift,
+
     /// <summary>A walk on a ring of six places; the thought is the place after each move.</summary>
     Ring,
 }
@@ -24,6 +27,8 @@ public static class ProblemGenerator
     private const int Places = 6;
     private static readonly string[] Animals = ["cat", "dog", "hen", "cow", "fox"];
     private static readonly string[] Things = ["cup", "pen", "hat", "key", "box"];
+    private static readonly string[] Ups = ["up", "climb", "rise", "mount", "soar"];
+    private static readonly string[] Downs = ["down", "drop", "sink", "fall", "dive"];
 
     /// <summary>
     /// Makes training and test pairs of different problems: no two pairs of either set share their numbers or words. Kinds take turns; the better response is A in half the pairs on average.
@@ -85,6 +90,7 @@ public static class ProblemGenerator
     {
         ProblemKind.Coins => Coins(ref random),
         ProblemKind.Count => Count(ref random),
+        ProblemKind.Lift => Lift(ref random),
         _ => Ring(ref random),
     };
 
@@ -100,7 +106,7 @@ public static class ProblemGenerator
             running[i + 1] = running[i] + moves[i];
         }
         var story = string.Join(", ", moves.Select(m => m > 0 ? $"get {m}" : $"lose {-m}"));
-        return new Problem(ProblemKind.Coins, $"coins {running[0]} {story}", $"How many coins are left when I have {running[0]}, {story}?", string.Join(", ", running.Select(r => $"have {r}")), running[^1], Places);
+        return new Problem(ProblemKind.Coins, $"coins {running[0]} {story}", $"How many coins are left when I have {running[0]}, {story}?", string.Join(", ", running), running[^1], Places);
     }
 
     private static Problem Count(ref SplitMix random)
@@ -117,6 +123,21 @@ public static class ProblemGenerator
         return new Problem(ProblemKind.Count, $"count {list}", $"How many of these are animals: {list}?", string.Join(", ", running), running[^1], Places);
     }
 
+    private static Problem Lift(ref SplitMix random)
+    {
+        var words = new string[5];
+        var running = new int[words.Length + 1];
+        running[0] = random.NextInt(Places);
+        for (var i = 0; i < words.Length; i++)
+        {
+            var isUp = running[i] == 0 || (running[i] < Places - 1 && random.NextInt(2) == 0);
+            words[i] = isUp ? Ups[random.NextInt(Ups.Length)] : Downs[random.NextInt(Downs.Length)];
+            running[i + 1] = running[i] + (isUp ? 1 : -1);
+        }
+        var way = string.Join(", ", words);
+        return new Problem(ProblemKind.Lift, $"lift {running[0]} {way}", $"On which floor am I when from {running[0]} I {way}?", string.Join(", ", running), running[^1], Places);
+    }
+
     private static Problem Ring(ref SplitMix random)
     {
         var start = random.NextInt(Places);
@@ -126,7 +147,7 @@ public static class ProblemGenerator
         running[0] = start;
         for (var i = 0; i < moves.Length; i++) running[i + 1] = (running[i] + moves[i] + Places) % Places;
         var walk = string.Join(", ", moves.Select(m => m > 0 ? $"right {m}" : $"left {-m}"));
-        return new Problem(ProblemKind.Ring, $"ring {start} {walk}", $"A ring has places 0 to 5. Where am I when from {start} I go {walk}?", string.Join(", ", running.Select(place => $"at {place}")), running[^1], Places);
+        return new Problem(ProblemKind.Ring, $"ring {start} {walk}", $"A ring has places 0 to 5. Where am I when from {start} I go {walk}?", string.Join(", ", running), running[^1], Places);
     }
 
     /// <param name="Kind">Its kind.</param>

@@ -48,6 +48,9 @@ public sealed record GrpoOptions
     /// <summary>Whether both orders of a pair share one baseline, so that a group is 2 × <see cref="GroupSize"/> samples. Default false.</summary>
     public bool ShareBaselineOverOrders { get; init; }
 
+    /// <summary>Whether only one order of each pair, drawn by its id, enters the loss; the other is sampled to measure consistency and teaches nothing. The paper's ablation of both orders, not a way to save time. Default false.</summary>
+    public bool SingleOrder { get; init; }
+
     /// <summary>Whether completions cut off by the length limit are left out of the loss. Not for an instant judge, whose one letter is always at the limit. Default false.</summary>
     public bool MaskTruncated { get; init; }
 

@@ -1,5 +1,6 @@
 using J1.Data;
 using J1.Engines;
+using J1.Judging;
 
 namespace J1.Grpo;
 
@@ -82,6 +83,7 @@ public sealed class GrpoTrainer
             var (first, second) = JudgeReward.Of(grades[p][0], grades[p][1], _rewards);
             first.CopyTo(rewards, 2 * p * G);
             second.CopyTo(rewards, (2 * p + 1) * G);
+            if (_options.SingleOrder) Array.Fill(rewards, double.NaN, (2 * p + LeftOut(pairs[p])) * G, G);
         }
 
         // 4. Advantages: what a sample earned beyond its group. Both orders may share one baseline.
@@ -94,7 +96,7 @@ public sealed class GrpoTrainer
         for (var i = 0; i < rewards.Length; i++)
         {
             var sample = samples[i / G][i % G];
-            if (_options.MaskTruncated && sample.Finish == FinishReason.Length) continue;
+            if (double.IsNaN(rewards[i]) || (_options.MaskTruncated && IsCutOff(sample))) continue;
             rollouts.Add(new Rollout(TokenSequence.Of(prompts[i / G], sample.Tokens), sample.LogProbs, advantages[i], pairs[i / (2 * G)].Id));
         }
         var (sequences, tokens) = (rollouts.Count, rollouts.Sum(r => (long)r.OldLogProbs.Length));
@@ -122,6 +124,9 @@ public sealed class GrpoTrainer
         return Describe(step, samples, grades, rewards, updates);
     }
 
+    /// <summary>For the ablation: which order of a pair takes no part in the loss, always the same one.</summary>
+    private int LeftOut(PreferencePair pair) => Hashes.Of("single order", _options.Seed, pair.Id)[0] % 2;
+
     private OptimizerOptions Optimizer(int step) => new()
     {
         LearningRate = LearningRates.At(_options.Schedule, _options.LearningRate, step, _options.Steps, _options.WarmupSteps),
@@ -129,7 +134,7 @@ public sealed class GrpoTrainer
         MaxGradientNorm = _options.MaxGradientNorm,
     };
 
-    private static GrpoStep Describe(int step, Sample[][] samples, Grade[][][] grades, double[] rewards, List<(StepReport Report, SequenceTerm[] Terms)> updates)
+    private GrpoStep Describe(int step, Sample[][] samples, Grade[][][] grades, double[] rewards, List<(StepReport Report, SequenceTerm[] Terms)> updates)
     {
         // Index-matched rollouts of the two orders are the step's own small test of consistency.
         var matched = grades.SelectMany(pair => pair[0].Zip(pair[1])).ToArray();
@@ -140,12 +145,12 @@ public sealed class GrpoTrainer
         return new GrpoStep
         {
             Step = step,
-            Reward = rewards.Average(),
+            Reward = rewards.Where(reward => !double.IsNaN(reward)).Average(),
             ConsistentAccuracy = Share(matched, m => m is (Grade.Right, Grade.Right)),
             Flips = Share(matched, m => m is (Grade.Right, Grade.Wrong) or (Grade.Wrong, Grade.Right)),
             Ties = Share(matched, m => m.First == Grade.Tie || m.Second == Grade.Tie),
             Invalid = Share(matched, m => m.First == Grade.Invalid || m.Second == Grade.Invalid),
-            Truncated = Share(all, s => s.Finish == FinishReason.Length),
+            Truncated = Share(all, IsCutOff),
             Loss = updates.Count == 0 ? 0 : terms.Sum(t => t.Loss) / updates.Count,
             Kl = terms.Sum(t => t.Kl) / trained,
             Entropy = -all.Sum(s => s.LogProbs.Sum(l => (double)l)) / Math.Max(1, tokens),
@@ -159,6 +164,9 @@ public sealed class GrpoTrainer
             Grades = grades,
         };
     }
+
+    // Where one token is all that is asked for, an instant verdict, it ends by length and is whole.
+    private bool IsCutOff(Sample sample) => sample.Finish == FinishReason.Length && _options.MaxCompletionTokens > 1;
 
     private static double Share<T>(T[] items, Func<T, bool> test) => items.Length == 0 ? 0 : items.Count(test) / (double)items.Length;
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using J1.Data;
 using J1.Engines;
 using J1.Judging;
@@ -6,7 +7,7 @@ namespace J1.Grpo;
 
 /// <summary>
 /// Pairs as a judge's prompts, completions as grades. An instant verdict is a completion of one token, the letter; a thinking judge's completion is
-/// what follows its prefix, to the end token. A letter is not cut off, though it ends by length: leave <see cref="GrpoOptions.MaskTruncated"/> off for an instant judge.
+/// what follows its prefix, to the end token.
 /// </summary>
 public sealed class JudgeTask : IJudgeTask
 {
@@ -45,6 +46,9 @@ public sealed class JudgeTask : IJudgeTask
     /// <summary>What <see cref="Filter"/> does with pairs that do not fit.</summary>
     public LongPromptPolicy LongPrompts { get; }
 
+    /// <summary>Scores of the better and of the worse response to imitate in the score modes, since pairs tell none; null leaves those modes without targets. Default null.</summary>
+    public (double Better, double Worse)? TargetScores { get; init; }
+
     /// <summary>Both prompts of a pair.</summary>
     /// <exception cref="ContextOverflowException">One does not fit; <see cref="Filter"/> finds such pairs before a run.</exception>
     public int[][] Prompts(PreferencePair pair)
@@ -71,16 +75,16 @@ public sealed class JudgeTask : IJudgeTask
 
     /// <summary>
     /// Instant verdict: the letter. Thinking verdict: the pair's thought and the verdict, encoded as text that follows the prompt, and the end token.
-    /// Null for the score modes, whose scores no pair tells, and where a label or a thought is missing.
+    /// In the score modes the scores are <see cref="TargetScores"/>. Null where those, a label or a thought are missing.
     /// </summary>
     /// <exception cref="DataException">A thought holds the tags of thoughts, or is longer than a completion may be.</exception>
     public int[][]? Targets(PreferencePair pair)
     {
         ArgumentNullException.ThrowIfNull(pair);
-        if (Format.Mode != JudgeMode.Verdict || pair.Label is not (Preference.A or Preference.B)) return null;
+        if (pair.Label is not (Preference.A or Preference.B) || (Format.Mode != JudgeMode.Verdict && TargetScores is null)) return null;
         var better = Better(pair);
         if (_letters is not null) return [Letter(better), Letter(better.Swap())];
-        if (pair.Thought is null || pair.SwappedThought is null) return null;
+        if (Format.Thinking && (pair.Thought is null || pair.SwappedThought is null)) return null;
         return [Target(pair, pair.Thought, better), Target(pair, pair.SwappedThought, better.Swap())];
     }
 
@@ -125,15 +129,36 @@ public sealed class JudgeTask : IJudgeTask
 
     private int[] Letter(Outcome better) => [better == Outcome.A ? _letters!.A[0] : _letters!.B[0]];
 
-    private int[] Target(PreferencePair pair, string thought, Outcome better)
+    private int[] Target(PreferencePair pair, string? thought, Outcome better)
     {
-        if (thought.Contains("<think>", StringComparison.Ordinal) || thought.Contains("</think>", StringComparison.Ordinal))
-            throw new DataException($"The thought of pair '{pair.Id}' holds <think> or </think>, and would teach to end a thought in its middle. Take the tags out.");
-        var opening = Format.AssistantPrefix.Contains("<think>", StringComparison.Ordinal) ? "" : "<think>";
-        var text = $"{opening} {thought.Trim()} </think> <answer> [[{better}]] </answer>";
+        var text = Answer(better);
+        if (Format.Thinking)
+        {
+            if (thought!.Contains("<think>", StringComparison.Ordinal) || thought.Contains("</think>", StringComparison.Ordinal))
+                throw new DataException($"The thought of pair '{pair.Id}' holds <think> or </think>, and would teach to end a thought in its middle. Take the tags out.");
+            text = $"<think> {thought.Trim()} </think> {text}";
+        }
+        // The tag that is put in the judge's mouth is not written again.
+        var opened = Format.AssistantPrefix.LastIndexOf('<') is >= 0 and var at ? Format.AssistantPrefix[at..].TrimEnd() : "";
+        if (text.StartsWith(opened, StringComparison.Ordinal)) text = text[opened.Length..];
         int[] target = [.. _tokenizer.Encode(text), EndOfTurn()];
         return target.Length <= MaxCompletionTokens ? target
             : throw new DataException($"The thought of pair '{pair.Id}' makes a completion of {target.Length} tokens; at most {MaxCompletionTokens} may be drawn. Shorten it, or allow longer completions.");
+    }
+
+    /// <summary>What follows the thought. A pointwise judge's "better" is of the response it sees.</summary>
+    private string Answer(Outcome better)
+    {
+        var (a, b) = better == Outcome.A ? (Number(TargetScores?.Better), Number(TargetScores?.Worse)) : (Number(TargetScores?.Worse), Number(TargetScores?.Better));
+        return Format.Mode switch
+        {
+            JudgeMode.Verdict => $"<answer> [[{better}]] </answer>",
+            JudgeMode.Scores => $"<score_A> {a} </score_A> <score_B> {b} </score_B>",
+            JudgeMode.ScoresAndVerdict => $"<score_A> {a} </score_A> <score_B> {b} </score_B> <answer> [[{better}]] </answer>",
+            _ => $"<score> {a} </score>",
+        };
+
+        static string? Number(double? score) => score?.ToString(CultureInfo.InvariantCulture);
     }
 
     /// <summary>Of a model's end tokens, the one that ends a turn of its chat format; where the format has none, its first.</summary>

@@ -3,6 +3,7 @@ using J1.Cli;
 using J1.Engines.Managed;
 using J1.Engines.Managed.Models;
 using J1.Engines.Managed.Tokenizers;
+using J1.Judging;
 
 namespace J1.Tests.Cli;
 

@@ -35,7 +35,7 @@ public sealed class RunTests : IDisposable
 
         var metrics = Rows("out/metrics.jsonl");
         Assert.Equal(
-            ["evaluate 0", "warm_start 1", "warm_start 2", "warm_start 3", "warm_start 4", "evaluate 4", "grpo 1", "grpo 2", "grpo 3", "evaluate 3", "grpo 4", "evaluate 4"],
+            ["evaluate 0", "warm_start 1", "warm_start 2", "warm_start 3", "warm_start 4", "evaluate 4", "grpo 1", "grpo 2", "grpo 3", "evaluate 3", "grpo 4", "evaluate 4", "calibrate 4"],
             metrics.Select(row => $"{row.GetProperty("stage").GetString()} {row.GetProperty("step").GetInt32()}"));
         Assert.All(metrics.Where(row => row.GetProperty("stage").GetString() == "grpo"), row =>
         {
@@ -185,7 +185,7 @@ public sealed class RunTests : IDisposable
     [Theory]
     [InlineData("leaves no room for a prompt in a context of 30", "model.create.context_length=30")]
     [InlineData("tokens; at most 20 fit a context of 60", "model.create.context_length=60")]
-    [InlineData("nothing to imitate in 40 of 40 training pairs", "judge.mode=scores")]
+    [InlineData("a score mode needs judge.target_scores", "judge.mode=scores")]
     [InlineData("data.generate: There are not enough different problems", "data.generate.kinds=[ring]", "data.generate.train_pairs=20000")]
     [InlineData("and the machine has", "model.create.hidden_size=2000000")]
     [InlineData("expected at least 0", "grpo.steps=-1")]

@@ -29,7 +29,7 @@ public partial class ProblemGeneratorTests
         var (train, test) = ProblemGenerator.Generate(All, 3000, 300, seed: 0);
         Assert.Equal(3300, train.Concat(test).Select(p => p.Instruction).Distinct().Count());
         Assert.Equal((3000, 300), (train.Count, test.Count));
-        Assert.Equal(100, test.Count(p => p.Source == "ring"));
+        Assert.Equal(75, test.Count(p => p.Source == "ring"));
     }
 
     [Fact]
@@ -57,6 +57,8 @@ public partial class ProblemGeneratorTests
         var numbers = Digits().Matches(question).Select(m => int.Parse(m.Value, CultureInfo.InvariantCulture)).ToArray();
         if (question.StartsWith("How many coins", StringComparison.Ordinal))
             return numbers[0] + Moves().Matches(question).Sum(m => int.Parse(m.Groups[2].Value, CultureInfo.InvariantCulture) * (m.Groups[1].Value == "get" ? 1 : -1));
+        if (question.StartsWith("On which floor", StringComparison.Ordinal))
+            return numbers[0] + question.Split(" I ")[^1].TrimEnd('?').Split(", ").Sum(word => word is "up" or "climb" or "rise" or "mount" or "soar" ? 1 : -1);
         if (question.StartsWith("How", StringComparison.Ordinal))
         {
             return question.Split(": ")[1].TrimEnd('?').Split(", ").Count(word => word is "cat" or "dog" or "hen" or "cow" or "fox");

@@ -29,6 +29,30 @@ public sealed class GrpoTrainerTests
     }
 
     [Fact]
+    public void A_single_order_teaches_one_order_of_each_pair_and_always_the_same()
+    {
+        // A prompt is one token, so what a step taught shows in its row; the entropy bonus makes every sequence teach something.
+        var task = new ToyTask(24);
+        var options = Options(1) with { PairsPerStep = 24, MaxCompletionTokens = 1, EntropyCoefficient = 0.01, SingleOrder = true };
+        var taught = Taught(options, 0);
+        Assert.All(taught.Chunk(2), orders => Assert.Single(orders, wasTaught => wasTaught));
+        Assert.InRange(taught.Where((wasTaught, row) => wasTaught && row % 2 == 0).Count(), 1, 23);
+        Assert.Equal(taught, Taught(options, 7));
+        Assert.All(Taught(options with { SingleOrder = false }, 0), Assert.True);
+
+        bool[] Taught(GrpoOptions with, int step)
+        {
+            using var engine = new TableEngine(task, 1);
+            var before = Rows(engine);
+            var said = new GrpoTrainer(engine, null, task, with, new RewardOptions()).Step(step, task.Pairs);
+            Assert.InRange(said.Reward, 0, 1);
+            return [.. Rows(engine).Zip(before, (now, then) => !now.SequenceEqual(then))];
+        }
+
+        float[][] Rows(TableEngine engine) => [.. Enumerable.Range(3, 48).Select(row => Enumerable.Range(0, task.VocabularySize).Select(next => engine[row, next]).ToArray())];
+    }
+
+    [Fact]
     public void A_reference_holds_the_policy_back()
     {
         using var free = AlwaysA();
@@ -106,6 +130,16 @@ public sealed class GrpoTrainerTests
         using var engine = AlwaysA();
         var error = Assert.Throws<ArgumentException>(() => new GrpoTrainer(engine, null, Task, Options() with { KlCoefficient = 0.1 }, Consistency));
         Assert.Contains("policy.Freeze()", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(1, 0)]      // one token is all that is asked for
+    [InlineData(2, 0.01)]
+    public void A_completion_is_cut_off_where_more_was_to_come(int maxCompletionTokens, double least)
+    {
+        using var engine = new TableEngine(Task, 1);
+        var step = new GrpoTrainer(engine, null, Task, Options() with { MaxCompletionTokens = maxCompletionTokens, MaskTruncated = true }, Consistency).Step(0, Task.Pairs);
+        Assert.InRange(step.Truncated, least, least == 0 ? 0 : 1);
     }
 
     [Fact]

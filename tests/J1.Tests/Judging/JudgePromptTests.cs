@@ -60,7 +60,7 @@ public sealed class JudgePromptTests
     [Fact]
     public void Built_in_prompts_are_listed_and_an_unknown_name_lists_them()
     {
-        Assert.Equal(["compact", "pointwise", "pointwise_instant", "scores", "scores_and_verdict", "scores_and_verdict_instant", "scores_instant", "short", "short_instant", "verdict", "verdict_instant"], JudgePrompt.BuiltInNames);
+        Assert.Equal(["compact", "compact_pointwise", "compact_scores", "compact_scores_and_verdict", "pointwise", "pointwise_instant", "scores", "scores_and_verdict", "scores_and_verdict_instant", "scores_instant", "short", "short_instant", "verdict", "verdict_instant"], JudgePrompt.BuiltInNames);
         Assert.All(JudgePrompt.BuiltInNames, name => Assert.False(JudgePrompt.BuiltIn(name).Text.EndsWith('\n')));
         Assert.Contains("short_instant", Assert.Throws<ArgumentException>(() => JudgePrompt.BuiltIn("long")).Message, StringComparison.Ordinal);
     }
