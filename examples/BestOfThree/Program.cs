@@ -1,7 +1,6 @@
 // Best of three with a local judge: three answers to each question, compared with each other in both orders by a small trained model, and the best is taken.
 //   dotnet run -c Release --project examples/BestOfThree -- [JUDGE-FOLDER] [QUESTIONS]
 // A judge's folder is what `j1 run` leaves: a model with its j1_judge.json. No network is used.
-using System.Text.Json;
 using J1.Data;
 using J1.Engines;
 using J1.Engines.Managed;
@@ -12,24 +11,16 @@ using ChatMessage = Microsoft.Extensions.AI.ChatMessage;
 
 var folder = args.Length > 0 ? args[0] : "experiments/quickstart/judge";
 var count = args.Length > 1 ? int.Parse(args[1], System.Globalization.CultureInfo.InvariantCulture) : 20;
-if (!File.Exists(Path.Combine(folder, "j1_judge.json")))
+if (JudgeFile.Find(folder) is not { } own) // how this model was trained to be asked
 {
     Console.Error.WriteLine($"There is no judge in '{folder}'. Train one (j1 run configs/quickstart.yaml), and say where it is: BestOfThree FOLDER");
     return 2;
 }
 
-// How this model was trained to be asked.
-var own = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "j1_judge.json"))).RootElement;
-var format = new JudgeFormat
-{
-    Mode = JudgeMode.Verdict,
-    Thinking = own.GetProperty("thinking").GetBoolean(),
-    Prompt = JudgePrompt.Parse(own.GetProperty("prompt").GetString()!),
-};
 using var engine = ManagedEngine.Open(folder);
-var judge = new TwoOrderJudge(new EngineJudge(engine, format, new() { Sampling = SamplingOptions.Greedy(own.GetProperty("max_completion_tokens").GetInt32()) }));
+var judge = new TwoOrderJudge(new EngineJudge(engine, own.Format, new() { Sampling = SamplingOptions.Greedy(own.MaxCompletionTokens) }));
 
-var (problems, _) = ProblemGenerator.Generate([ProblemKind.Coins, ProblemKind.Count], count, 0, seed: 2026);
+var (problems, _) = ProblemGenerator.Generate([ProblemKind.Count, ProblemKind.Lift], count, 0, seed: 2026);
 using var pupil = new Pupil(problems);
 using var chat = pupil.UseJudge(new JudgeOptions
 {

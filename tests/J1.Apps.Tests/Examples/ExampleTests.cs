@@ -1,9 +1,4 @@
 using System.Diagnostics;
-using System.Text.Json;
-using J1.Engines.Managed;
-using J1.Engines.Managed.Models;
-using J1.Engines.Managed.Tokenizers;
-using J1.Judging;
 using J1.Tests;
 
 namespace J1.Apps.Tests.Examples;
@@ -22,49 +17,13 @@ public sealed class ExampleTests
     }
 
     [Fact]
-    public async Task The_best_of_three_is_chosen_by_a_local_model()
-    {
-        var folder = Directory.CreateTempSubdirectory("j1-judge-").FullName;
-        try
-        {
-            var prompt = JudgePrompt.BuiltIn("compact");
-            var tokenizer = BpeTrainer.Train(["How many coins are left when I have 1, get 2, lose 3?", "How many of these are animals: cat, cup, hen?", "It is 3. I say 4. That makes 5.", prompt.Text], 300, ["<think>", "</think>", "<answer>", "</answer>"]);
-            using (var engine = ManagedEngine.Create(new ModelConfig
-            {
-                Architecture = Architecture.Llama,
-                VocabularySize = tokenizer.VocabularySize,
-                HiddenSize = 32,
-                IntermediateSize = 48,
-                LayerCount = 1,
-                HeadCount = 2,
-                KeyValueHeadCount = 2,
-                HeadSize = 16,
-                ContextLength = 512,
-                TieEmbeddings = true,
-                EndTokens = tokenizer.EndTokens,
-            }, tokenizer, 5))
-                engine.Export(folder);
-            if (!TokenizerReader.HasTokenizer(folder)) TokenizerWriter.Save(tokenizer, folder);
-            await File.WriteAllTextAsync(Path.Combine(folder, "j1_judge.json"), JsonSerializer.Serialize(new { mode = "verdict", thinking = false, prompt = prompt.Text, max_completion_tokens = 8 }));
-            var (code, output, error) = await RunAsync("BestOfThree", [folder, "3"]);
-            Assert.Equal((0, ""), (code, error));
-            Assert.Contains("of 3; Chosen from 3 answers by ", output, StringComparison.Ordinal);
-            Assert.Matches(@"Right with the first answer: [0-3] of 3\. Right with the best of three: [0-3] of 3\.\n$", output);
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-        Assert.Equal(2, (await RunAsync("BestOfThree", ["nowhere"])).Code);
-    }
-
-    [QuickstartJudgeFact]
     public async Task The_trained_judge_that_comes_with_the_repository_makes_the_best_of_three_better()
     {
-        var (code, output, _) = await RunAsync("BestOfThree", [QuickstartJudgeFactAttribute.Folder, "20"]);
-        Assert.Equal(0, code);
+        var (code, output, error) = await RunAsync("BestOfThree");
+        Assert.Equal((0, ""), (code, error));
         var numbers = System.Text.RegularExpressions.Regex.Matches(output.Split('\n')[^2], "[0-9]+").Select(match => int.Parse(match.Value, System.Globalization.CultureInfo.InvariantCulture)).ToArray();
         Assert.True(numbers[2] > numbers[0], output.Split('\n')[^2]);
+        Assert.Equal(2, (await RunAsync("BestOfThree", ["nowhere"])).Code);
     }
 
     internal static async Task<(int Code, string Output, string Error)> RunAsync(string example, string[]? arguments = null, string input = "")
@@ -94,16 +53,4 @@ public sealed class ExampleTests
         }
         return (process.ExitCode, (await output).ReplaceLineEndings("\n"), await error);
     }
-}
-
-/// <summary>Skipped, with a message, where the trained judge is not in the repository.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-internal sealed class QuickstartJudgeFactAttribute : FactAttribute
-{
-    public QuickstartJudgeFactAttribute()
-    {
-        if (!File.Exists(Path.Combine(Folder, "j1_judge.json"))) Skip = "needs the trained judge in experiments/quickstart/judge";
-    }
-
-    public static string Folder => Path.Combine(Shared.RepositoryRoot, "experiments", "quickstart", "judge");
 }
