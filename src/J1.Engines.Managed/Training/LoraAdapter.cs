@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using J1.Engines.Managed.Files;
 using J1.Engines.Managed.Kernels;
 using J1.Engines.Managed.Models;
@@ -14,6 +16,7 @@ internal sealed unsafe class LoraAdapter : IGradients, IDisposable
     private readonly LoraOptions _options;
     private readonly TensorBlock _base;
     private readonly float _scale;
+    private string? _baseHash;
     private readonly List<(string Name, string Matrix, MatrixGroup Group, int Layer, int FirstOutput, int Outputs)> _places = [];
 
     /// <param name="config">The model's shape.</param>
@@ -36,7 +39,7 @@ internal sealed unsafe class LoraAdapter : IGradients, IDisposable
                     pairs.Add(new TensorInfo(NameOfB(name), [outputs, options.Rank]));
                     matrices.Add(new TensorInfo(matrix + ".weight", [outputs, inputs]));
                 }
-        Trained = new TrainedTensors(new TensorBlock(new TensorLayout(pairs)), ownsValues: true);
+        Trained = new TrainedTensors(new TensorBlock(new TensorLayout(pairs)), ownsValues: true, HashOfBase);
         _base = new TensorBlock(new TensorLayout(matrices), zeroed: false);
         foreach (var matrix in matrices) new ReadOnlySpan<float>(weights[matrix.Name], (int)matrix.Count).CopyTo(_base.Span(matrix));
         foreach (var (place, index) in _places.Select((place, index) => (place, index)))
@@ -50,6 +53,14 @@ internal sealed unsafe class LoraAdapter : IGradients, IDisposable
     }
 
     public TrainedTensors Trained { get; }
+
+    private string HashOfBase()
+    {
+        if (_baseHash is not null) return _baseHash;
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var matrix in _base.Layout.Tensors) hash.AppendData(MemoryMarshal.AsBytes(_base.Span(matrix)));
+        return _baseHash = Convert.ToHexStringLower(hash.GetHashAndReset())[..32];
+    }
 
     public LayerTensors Norms(int layer) => default;
 

@@ -9,7 +9,10 @@ namespace J1.Engines.Managed.Training;
 /// The tensors that training moves, their gradients and AdamW's moments (Loshchilov and Hutter, 2019). Gradients and moments take memory from the first
 /// backward pass on, so an engine that only judges does not pay for them.
 /// </summary>
-internal sealed unsafe class TrainedTensors(TensorBlock values, bool ownsValues) : IDisposable
+/// <param name="values">What is trained.</param>
+/// <param name="ownsValues">Whether they are freed with this.</param>
+/// <param name="baseHash">Of an adapter, names the weights that it is of; a checkpoint of another base is refused.</param>
+internal sealed unsafe class TrainedTensors(TensorBlock values, bool ownsValues, Func<string>? baseHash = null) : IDisposable
 {
     private const string FileName = "checkpoint.safetensors";
 
@@ -98,7 +101,14 @@ internal sealed unsafe class TrainedTensors(TensorBlock values, bool ownsValues)
         {
             var kind = Array.FindIndex(s_kinds, start => name.StartsWith(start, StringComparison.Ordinal));
             blocks[kind].Read(name[s_kinds[kind].Length..], destination);
-        }, metadata: new Dictionary<string, string> { ["steps"] = Steps.ToString(CultureInfo.InvariantCulture) });
+        }, metadata: Metadata());
+    }
+
+    private Dictionary<string, string> Metadata()
+    {
+        var metadata = new Dictionary<string, string> { ["steps"] = Steps.ToString(CultureInfo.InvariantCulture) };
+        if (baseHash is not null) metadata["base"] = baseHash();
+        return metadata;
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote of the same tensors.</summary>
@@ -115,6 +125,8 @@ internal sealed unsafe class TrainedTensors(TensorBlock values, bool ownsValues)
                 if (!file.Tensors.TryGetValue(kind + tensor.Name, out var there) || !there.Shape.SequenceEqual(tensor.Shape))
                     throw new ModelFileException(path, there is null ? $"has no tensor '{kind + tensor.Name}'" : $"tensor '{there.Name}' has shape {Shapes.Text(there.Shape)}, this model's is {Shapes.Text(tensor.Shape)}",
                         "Take the checkpoint of the same model, trained the same way (all weights, or an adapter of the same rank and matrices).");
+        if (baseHash is not null && file.Metadata.TryGetValue("base", out var other) && other != baseHash())
+            throw new ModelFileException(path, "is of an adapter of another model", "Open the model that the checkpoint was trained on.");
         if (steps > 0) (_means, _variances) = (_means ?? new TensorBlock(Values.Layout), _variances ?? new TensorBlock(Values.Layout));
         TensorBlock?[] blocks = [Values, _means, _variances];
         foreach (var tensor in Values.Layout.Tensors)

@@ -149,6 +149,7 @@ public sealed class ManagedEngineTests
         Save("wide", TinyModels.Llama with { IntermediateSize = 50 }, null);
         Save("rank", TinyModels.Llama, Lora with { Rank = 5 });
         Save("matrices", TinyModels.Llama, Lora with { Targets = ["q_proj"] });
+        Save("base", TinyModels.Llama, Lora);
         Save("whole", TinyModels.Llama, null);
         Directory.CreateDirectory(folder["empty"]);
         Save("cut", TinyModels.Llama, Lora);
@@ -159,7 +160,7 @@ public sealed class ManagedEngineTests
         using var adapted = TinyModels.Open(TinyModels.Llama, 1, new EngineOptions { Lora = Lora });
         foreach (var (engine, name, message) in ((ManagedEngine, string, string)[])[
             (full, "wide", "[50, 28], this model's is [43, 28]"), (full, "rank", "has no tensor 'weight/model.embed_tokens.weight'"), (full, "empty", "checkpoint.safetensors"),
-            (full, "nowhere", "checkpoint.safetensors"), (adapted, "rank", "[5, 28], this model's is [4, 28]"), (adapted, "matrices", "has no tensor"), (adapted, "whole", "has no tensor"), (adapted, "cut", "checkpoint.safetensors")])
+            (full, "nowhere", "checkpoint.safetensors"), (adapted, "rank", "[5, 28], this model's is [4, 28]"), (adapted, "matrices", "has no tensor"), (adapted, "whole", "has no tensor"), (adapted, "base", "is of an adapter of another model"), (adapted, "cut", "checkpoint.safetensors")])
         {
             Train(engine);
             var identity = engine.Identity;
