@@ -51,7 +51,7 @@ public sealed record GrpoOptions
     /// <summary>Whether only one order of each pair, drawn by its id, enters the loss; the other is sampled to measure consistency and teaches nothing. The paper's ablation of both orders, not a way to save time. Default false.</summary>
     public bool SingleOrder { get; init; }
 
-    /// <summary>Whether completions cut off by the length limit are left out of the loss. Not for an instant judge, whose one letter is always at the limit. Default false.</summary>
+    /// <summary>Whether completions cut off by the length limit are left out of the loss. An instant verdict, one token, is never cut off. Default false.</summary>
     public bool MaskTruncated { get; init; }
 
     /// <summary>Optimizer steps taken on the same rollouts. Default 1 (on-policy).</summary>
